@@ -1,0 +1,18 @@
+# penstock_module(NAME [DEPENDS target...]): src/NAME as the library penstock_NAME.
+#
+# Takes every *.cc of the folder; the files named *_test.cc become the test program NAME_test. A folder
+# links only folders above its line in the layer diagram.
+function(penstock_module name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_(test|fuzz)\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  add_library(penstock_${name} STATIC ${sources})
+  target_link_libraries(penstock_${name} PUBLIC penstock_options ${ARG_DEPENDS})
+  if(tests)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE penstock_${name} GTest::gtest_main)
+    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+  endif()
+endfunction()

@@ -1,0 +1,40 @@
+#include "base/aligned_buffer.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+namespace penstock {
+
+AlignedBuffer::AlignedBuffer(std::size_t capacity_bytes)
+    : capacity_(align_up(capacity_bytes, kBlockBytes)) {
+  if (capacity_ == 0) return;
+  auto* bytes = static_cast<std::byte*>(std::aligned_alloc(kBlockBytes, capacity_));
+  if (bytes == nullptr) throw std::bad_alloc();
+  bytes_.reset(bytes);
+}
+
+void AlignedBuffer::Free::operator()(const std::byte* bytes) const {
+  std::free(const_cast<std::byte*>(bytes));
+}
+
+SharedSlice AlignedBuffer::freeze(std::size_t size_bytes) && {
+  PENSTOCK_ASSERT(size_bytes <= capacity_, "freeze beyond the buffer's capacity");
+  const ByteView bytes(bytes_.get(), size_bytes);
+  capacity_ = 0;
+  return {std::shared_ptr<const std::byte>(bytes_.release(), Free{}), bytes};
+}
+
+SharedSlice SharedSlice::copy_of(ByteView bytes) {
+  std::shared_ptr<std::byte[]> memory = std::make_shared_for_overwrite<std::byte[]>(bytes.size());
+  if (!bytes.empty()) std::memcpy(memory.get(), bytes.data(), bytes.size());
+  const ByteView view(memory.get(), bytes.size());
+  return {std::shared_ptr<const std::byte>(memory, memory.get()), view};
+}
+
+SharedSlice SharedSlice::slice(std::size_t at, std::size_t size_bytes) const {
+  PENSTOCK_ASSERT(at <= size() && size_bytes <= size() - at, "slice outside of its bytes");
+  return {owner_, bytes_.subspan(at, size_bytes)};
+}
+
+}  // namespace penstock

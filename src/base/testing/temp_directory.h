@@ -1,0 +1,38 @@
+// TempDirectory: a new, empty directory for one test, removed with everything in it at the end.
+//
+// Lies in $PENSTOCK_TEST_DIR, or else under the working directory: that is the build's file system,
+// which has a device under it, while /tmp is often tmpfs, where direct I/O means nothing.
+#pragma once
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include "base/assert.h"
+
+namespace penstock {
+
+class TempDirectory {
+ public:
+  TempDirectory() {
+    const char* chosen = std::getenv("PENSTOCK_TEST_DIR");
+    const std::filesystem::path parent = chosen != nullptr ? chosen : std::filesystem::current_path();
+    std::string name = (parent / "penstock-test-XXXXXX").string();
+    PENSTOCK_ASSERT(::mkdtemp(name.data()) != nullptr, "cannot make a directory for the test");
+    path_ = name;
+  }
+  TempDirectory(const TempDirectory&) = delete;
+  TempDirectory& operator=(const TempDirectory&) = delete;
+  ~TempDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+
+  const std::string& path() const { return path_; }
+  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace penstock
