@@ -1,0 +1,79 @@
+// The APIs that Penstock speaks, and in which versions.
+//
+// kApis is the one table: the ApiVersions answer, the header versions, the codec's version checks and
+// the flexible encoding all come from it.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <string_view>
+
+#include "kafka/versions.h"
+
+namespace penstock::kafka {
+
+enum class ApiKey : std::int16_t {
+  kProduce = 0,
+  kFetch = 1,
+  kListOffsets = 2,
+  kMetadata = 3,
+  kFindCoordinator = 10,
+  kApiVersions = 18,
+  kCreateTopics = 19,
+  kDeleteTopics = 20,
+};
+
+struct ApiInfo {
+  ApiKey key;
+  std::string_view name;
+  Versions advertised;          // what the ApiVersions response says
+  Versions implemented;         // what the codec can decode and encode
+  std::int16_t first_flexible;  // from here on: compact lengths, tagged fields, newer headers
+};
+
+inline constexpr std::array kApis = {
+    // librdkafka compresses with gzip, snappy and lz4 only if Produce v0 is in the advertised range (it
+    // does not use v0 then); versions 0-2 carry the old message formats and are refused.
+    ApiInfo{ApiKey::kProduce, "Produce", "0-11", "3-11", 9},
+    // From version 13 topics go by id; we advertise that when topics have ids everywhere.
+    ApiInfo{ApiKey::kFetch, "Fetch", "4-12", "4-16", 12},
+    ApiInfo{ApiKey::kListOffsets, "ListOffsets", "1-7", "1-7", 6},
+    // kafka-python sends Metadata v0 before it knows any version.
+    ApiInfo{ApiKey::kMetadata, "Metadata", "0-12", "0-12", 9},
+    // librdkafka turns lz4 off if FindCoordinator v0 is missing.
+    ApiInfo{ApiKey::kFindCoordinator, "FindCoordinator", "0-4", "0-4", 3},
+    ApiInfo{ApiKey::kApiVersions, "ApiVersions", "0-3", "0-3", 3},
+    ApiInfo{ApiKey::kCreateTopics, "CreateTopics", "2-7", "2-7", 5},
+    ApiInfo{ApiKey::kDeleteTopics, "DeleteTopics", "1-6", "1-6", 4},
+};
+
+// The table's row, or null for an API that Penstock does not speak.
+constexpr const ApiInfo* find_api(ApiKey key) {
+  const auto* found = std::ranges::find(kApis, key, &ApiInfo::key);
+  return found == kApis.end() ? nullptr : found;
+}
+
+// "Fetch", or "unknown" for an API that Penstock does not speak.
+constexpr std::string_view to_string(ApiKey key) {
+  const ApiInfo* api = find_api(key);
+  return api == nullptr ? "unknown" : api->name;
+}
+
+constexpr bool is_flexible(ApiKey key, std::int16_t version) {
+  const ApiInfo* api = find_api(key);
+  return api != nullptr && version >= api->first_flexible;
+}
+
+constexpr std::int16_t request_header_version(ApiKey key, std::int16_t version) {
+  return is_flexible(key, version) ? 2 : 1;
+}
+
+// A client asks for ApiVersions before it knows what the server can do, so the header of that answer is
+// the oldest one at every version (KIP-511), even where the body is flexible.
+constexpr std::int16_t response_header_version(ApiKey key, std::int16_t version) {
+  return key != ApiKey::kApiVersions && is_flexible(key, version) ? 1 : 0;
+}
+
+}  // namespace penstock::kafka
