@@ -1,0 +1,159 @@
+// UringReactor: one io_uring, and the reactor of the thread that uses it.
+//
+// Files (UringDisk) and the server's sockets share it. An operation is a filled-in submission entry
+// (io_uring_prep_* on a local io_uring_sqe) that is awaited:
+//
+//     io_uring_sqe entry;
+//     io_uring_prep_recv(&entry, socket, buffer, size, 0);
+//     const int received = co_await ring.call(scheduler, entry);   // bytes, or a negative errno
+//
+// Entries queue in user space and go to the kernel with the scheduler's next poll(), which submits,
+// waits and reaps in one system call. Nothing is allocated per operation.
+//
+// Ownership: the entry, everything it points to, and the coroutine's frame belong to the operation
+// until its completion has come: a frame with an operation in flight must never be destroyed
+// (asserted). To end one early, cancel() it and still wait. All operations must have ended before the
+// reactor is destroyed (asserted). Threading: create() on any thread; the first poll() binds the ring
+// to its thread (SINGLE_ISSUER), and from then on only that thread may use it, except for wake().
+#pragma once
+
+#include <liburing.h>
+
+#include <bitset>
+#include <coroutine>
+#include <cstdint>
+#include <memory>
+
+#include "base/error.h"
+#include "disk/descriptor.h"
+#include "task/reactor.h"
+#include "task/scheduler.h"
+
+namespace penstock {
+
+struct UringOptions {
+  // Submissions that fit into one system call. More than that at once costs a system call more.
+  unsigned submission_entries = 256;
+  // Completions that can wait to be reaped; the kernel keeps the rest aside, at a cost.
+  unsigned completion_entries = 4096;
+};
+
+// Counters since creation, for metrics.
+struct UringStats {
+  std::uint64_t enter_count = 0;       // io_uring_enter system calls
+  std::uint64_t submitted_count = 0;   // operations handed to the kernel
+  std::uint64_t completed_count = 0;   // completions reaped
+  std::uint64_t queue_full_count = 0;  // operations that found the submission queue full
+};
+
+// What receives the completions of one submission. UringCall is the one for everyday use; derive
+// another for multishot operations, which complete more than once.
+class UringOperation {
+ public:
+  // `result` is a count or a negative errno; `flags` are IORING_CQE_F_*: with IORING_CQE_F_MORE, more
+  // completions follow. Must not resume coroutines, only make them ready.
+  virtual void complete(int result, unsigned flags) = 0;
+  bool is_in_flight() const { return in_flight_; }
+
+ protected:
+  UringOperation() = default;
+  UringOperation(const UringOperation&) = delete;
+  UringOperation& operator=(const UringOperation&) = delete;
+  ~UringOperation() { PENSTOCK_ASSERT(!in_flight_, "an io_uring operation was destroyed in flight"); }
+
+ private:
+  friend class UringReactor;
+  const io_uring_sqe* entry_ = nullptr;  // while in line
+  UringOperation* next_ = nullptr;
+  bool in_flight_ = false;
+};
+
+class UringCall;
+
+class UringReactor final : public Reactor {
+ public:
+  // Errors: kPermission (denied by kernel.io_uring_disabled or by a container's seccomp profile),
+  // kNotSupported (no io_uring, or too old a kernel: the message names what is missing), kIo.
+  static Result<std::unique_ptr<UringReactor>> create(UringOptions options = {});
+  UringReactor(const UringReactor&) = delete;
+  UringReactor& operator=(const UringReactor&) = delete;
+  ~UringReactor() override;
+
+  void poll(Duration max_wait) override;
+  void wake() override;
+
+  // Awaits `entry`: the result is a count or a negative errno.
+  UringCall call(Scheduler& scheduler, const io_uring_sqe& entry);
+
+  // Queues `entry`, whose completions go to `operation`; its user_data is set here. Both, and what the
+  // entry points to, stay until the last completion.
+  void start(UringOperation& operation, const io_uring_sqe& entry);
+
+  // Asks the kernel to end `operation`, which then completes with -ECANCELED unless its own result
+  // comes first. I/O that has reached a device cannot be cancelled. Wait for the completion in any
+  // case. False when the kernel is too busy to take the request now.
+  bool cancel(UringOperation& operation);
+
+  // Whether this kernel has an opcode beyond those that create() requires.
+  bool supports(unsigned opcode) const;
+
+  // Operations that have been started and have not completed.
+  std::size_t in_flight_count() const { return in_flight_count_; }
+  const UringStats& stats() const { return stats_; }
+
+ private:
+  UringReactor() = default;
+  Result<void> set_up(UringOptions options);
+  Result<void> check_features();
+
+  void bind_to_thread();
+  void watch_wake_fd();
+  bool queue(const io_uring_sqe& entry, std::uint64_t user_data);
+  void queue_line();
+  bool leave_line(UringOperation& operation);
+  void submit();
+  void submit_and_wait(Duration max_wait);
+  bool kernel_has_work() const;
+  void reap();
+  void finish(const io_uring_cqe& completion);
+  void complete(UringOperation& operation, int result, unsigned flags);
+
+  io_uring ring_{};
+  bool ring_open_ = false;
+  bool bound_ = false;
+  bool must_watch_wake_fd_ = true;
+  Descriptor wake_fd_;
+  UringOperation* first_in_line_ = nullptr;  // for a free submission entry
+  UringOperation* last_in_line_ = nullptr;
+  std::size_t in_flight_count_ = 0;
+  std::bitset<256> supported_opcodes_;
+  UringStats stats_;
+};
+
+class [[nodiscard]] UringCall final : public UringOperation {
+ public:
+  UringCall(UringReactor& reactor, Scheduler& scheduler, const io_uring_sqe& entry)
+      : reactor_(reactor), scheduler_(scheduler), entry_(entry) {}
+
+  bool await_ready() const { return false; }
+  void await_suspend(std::coroutine_handle<> awaiter) {
+    awaiter_ = awaiter;
+    reactor_.start(*this, entry_);
+  }
+  int await_resume() const { return result_; }
+
+ private:
+  void complete(int result, unsigned flags) override;
+
+  UringReactor& reactor_;
+  Scheduler& scheduler_;
+  const io_uring_sqe& entry_;
+  std::coroutine_handle<> awaiter_;
+  int result_ = 0;
+};
+
+inline UringCall UringReactor::call(Scheduler& scheduler, const io_uring_sqe& entry) {
+  return {*this, scheduler, entry};
+}
+
+}  // namespace penstock
