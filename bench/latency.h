@@ -1,0 +1,36 @@
+// Latencies: samples of one operation, and their percentiles.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace penstock::bench {
+
+class Latencies {
+ public:
+  void add(std::chrono::nanoseconds sample) { samples_.push_back(sample.count()); }
+  std::size_t count() const { return samples_.size(); }
+
+  // In microseconds; `share` in (0, 1). The nearest rank.
+  double percentile_us(double share) const;
+
+  // "p50 85.1 us, p99 120.4 us, p99.9 ...": a percentile with fewer than 10 samples beyond it is left
+  // out.
+  std::string summary() const;
+
+ private:
+  std::vector<std::int64_t> samples_;
+};
+
+// Time since construction.
+class Stopwatch {
+ public:
+  std::chrono::nanoseconds elapsed() const { return std::chrono::steady_clock::now() - start_; }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace penstock::bench

@@ -1,0 +1,39 @@
+// ServerProcess: a penstock server of the benchmark's own, on a free loopback port.
+//
+// Ownership: the process and its data directory are the object's; both end with it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+namespace penstock::bench {
+
+class ServerProcess {
+ public:
+  // Starts `<folder of this program>/penstock serve` with data in `directory`, and waits until it is
+  // ready. Ends this process with a message when it cannot be started.
+  ServerProcess(std::string directory, std::vector<std::string> more_flags);
+  ServerProcess(const ServerProcess&) = delete;
+  ServerProcess& operator=(const ServerProcess&) = delete;
+  ~ServerProcess();
+
+  const std::string& address() const { return address_; }
+  // What it printed until it was ready.
+  const std::string& banner() const { return banner_; }
+  // User and system time so far, in seconds.
+  double cpu_seconds() const;
+
+ private:
+  std::string directory_;
+  std::string address_;
+  std::string banner_;
+  pid_t pid_ = -1;
+  int output_ = -1;
+};
+
+// User and system time of this process so far, in seconds.
+double own_cpu_seconds();
+
+}  // namespace penstock::bench

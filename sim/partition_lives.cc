@@ -1,0 +1,278 @@
+#include "sim/partition_lives.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "disk/sim_disk.h"
+#include "log/partition.h"
+#include "log/testing/batches.h"
+
+namespace penstock::sim {
+
+namespace {
+
+constexpr const char* kPartitionDirectory = "/data/topics/orders/0";
+constexpr const char* kPoolDirectory = "/data/pool/0";
+
+constexpr std::uint64_t kMostLives = 5;
+constexpr std::uint64_t kMostProducers = 5;
+constexpr std::uint64_t kMostBatchesPerProducer = 12;
+constexpr std::uint64_t kMostBatchBytes = 9000;
+constexpr std::uint64_t kMostCrashSteps = 700;
+constexpr std::uint64_t kMostRecoveryCrashSteps = 60;
+
+// What the outside world knows of the log.
+class Model {
+ public:
+  struct Sent {
+    std::vector<std::byte> batch;  // stamped, as it must be served
+    Offset next;
+    bool is_fixed = false;  // acknowledged or served: it must never change or go again
+  };
+
+  // A batch was given its offset. What was sent there before, in an earlier life, was never fixed.
+  bool send(Offset base, Offset next, ByteView batch) {
+    const auto place = sent_.find(base);
+    if (place != sent_.end() && place->second.is_fixed) {
+      return fail(fmt::format("offset {} was given away twice", base));
+    }
+    Sent sent;
+    sent.batch.assign(batch.begin(), batch.end());
+    log::stamp_batch(sent.batch, base, kLeaderEpoch);
+    sent.next = next;
+    sent_.insert_or_assign(base, std::move(sent));
+    return true;
+  }
+
+  void acknowledge(Offset base) {
+    Sent& sent = sent_.at(base);
+    sent.is_fixed = true;
+    fixed_end_ = std::max(fixed_end_, sent.next);
+  }
+
+  // A batch was served: it must be the one that was sent there, and stays from now on.
+  bool serve(Offset expected, ByteView batch, Offset& next) {
+    const auto header = log::BatchHeader::parse(batch);
+    if (!header) return fail(fmt::format("unreadable batch served at offset {}", expected));
+    if (header->base_offset != expected) {
+      return fail(fmt::format("batch at offset {} served where {} was expected", header->base_offset,
+                              expected));
+    }
+    const auto place = sent_.find(expected);
+    if (place == sent_.end() || !std::ranges::equal(place->second.batch, batch)) {
+      return fail(fmt::format("wrong bytes served at offset {}", expected));
+    }
+    if (!place->second.is_fixed) ++unacknowledged_kept_;
+    place->second.is_fixed = true;
+    fixed_end_ = std::max(fixed_end_, header->next_offset());
+    next = header->next_offset();
+    return true;
+  }
+
+  bool fail(std::string what) {
+    if (failure_.empty()) failure_ = std::move(what);
+    return false;
+  }
+
+  // Everything below was acknowledged or served.
+  Offset fixed_end() const { return fixed_end_; }
+  const std::string& failure() const { return failure_; }
+  std::uint64_t unacknowledged_kept() const { return unacknowledged_kept_; }
+
+  static constexpr std::int32_t kLeaderEpoch = 3;
+
+ private:
+  std::map<Offset, Sent> sent_;
+  Offset fixed_end_;
+  std::uint64_t unacknowledged_kept_ = 0;
+  std::string failure_;
+};
+
+class Lives {
+ public:
+  explicit Lives(std::uint64_t seed) : random_(seed) {
+    storage_.make_directories(kPartitionDirectory);
+    storage_.make_directories(kPoolDirectory);
+  }
+
+  LivesOutcome run() {
+    const std::uint64_t lives = 1 + random_.below(kMostLives);
+    for (std::uint64_t i = 0; i < lives && model_.failure().empty(); ++i) live(How::kWorkAndDie);
+    // Twice more, undisturbed: the second recovery must find what the first one found.
+    if (model_.failure().empty()) live(How::kOnlyRecover);
+    const Offset found = recovered_end_;
+    if (model_.failure().empty()) live(How::kOnlyRecover);
+    if (model_.failure().empty() && recovered_end_ != found) {
+      model_.fail(
+          fmt::format("a second recovery ends at {}, the first one at {}", recovered_end_, found));
+    }
+    outcome_.failure = model_.failure();
+    outcome_.passed = outcome_.failure.empty();
+    outcome_.unacknowledged_kept = model_.unacknowledged_kept();
+    return outcome_;
+  }
+
+ private:
+  enum class How { kWorkAndDie, kOnlyRecover };
+
+  struct Life {
+    Life(SimStorage& storage, SimDiskOptions disk_options, log::SegmentPoolOptions pool_options)
+        : machine(storage, std::move(disk_options)),
+          pool(machine.scheduler, machine.disk, kPoolDirectory, pool_options) {}
+
+    SimMachine machine;
+    log::SegmentPool pool;
+    std::unique_ptr<log::Partition> partition;
+    std::uint64_t producers_left = 0;
+  };
+
+  void live(How how) {
+    ++outcome_.lives;
+    SimDiskOptions disk_options;
+    disk_options.seed = random_.next();
+    log::SegmentPoolOptions pool_options;
+    pool_options.smallest_bytes = 32 * kKiB;
+    pool_options.ready_files = static_cast<std::uint32_t>(random_.below(3));
+    Life life(storage_, std::move(disk_options), pool_options);
+
+    if (how == How::kWorkAndDie) {
+      const bool in_recovery = random_.one_in(4);
+      const std::uint64_t steps =
+          random_.below(in_recovery ? kMostRecoveryCrashSteps : kMostCrashSteps);
+      const SimCrash death = random_.one_in(2) ? SimCrash::kPowerCut : SimCrash::kKill;
+      if (!random_.one_in(6)) life.machine.disk.crash_after(steps, death);
+    }
+    life.machine.scheduler.run(spend(life, how));
+    outcome_.trace_hash = outcome_.trace_hash * 31 + life.machine.disk.trace_hash();
+  }
+
+  Task<void> spend(Life& life, How how) {
+    auto started = co_await life.pool.start();
+    if (!started) {
+      note_death(life, started.error(), /*recovering=*/true);
+      co_await life.pool.close();
+      co_return;
+    }
+    if (co_await recover(life)) {
+      if (how == How::kWorkAndDie) co_await work(life);
+      auto closed = co_await life.partition->close();
+      if (!closed) note_death(life, closed.error(), /*recovering=*/false);
+    }
+    co_await life.pool.close();
+  }
+
+  Task<bool> recover(Life& life) {
+    log::LogContext context{life.machine.scheduler, life.machine.disk, life.pool, random_};
+    log::PartitionOptions options;
+    options.segment_bytes = 128 * kKiB;
+    options.commit_bytes = 16 * kKiB;
+    options.pending_bytes = 32 * kKiB;
+    options.tail_bytes = random_.one_in(2) ? 0 : 64 * kKiB;
+    options.commit_depth = static_cast<std::uint32_t>(1 + random_.below(3));
+    log::PartitionId id;
+    id.topic_name = "orders";
+    auto opened = co_await log::Partition::open(context, kPartitionDirectory, id, options);
+    if (!opened) {
+      note_death(life, opened.error(), /*recovering=*/true);
+      co_return false;
+    }
+    life.partition = std::move(*opened);
+    const log::RecoveryReport& report = life.partition->recovery_report();
+    if (!report.findings.empty())
+      model_.fail("recovery reports damage where there is none: " + report.findings[0]);
+    if (report.torn_bytes > 0) ++outcome_.torn_recoveries;
+    recovered_end_ = life.partition->marks().durable_end;
+    if (recovered_end_ < model_.fixed_end()) {
+      model_.fail(fmt::format("recovered up to {}, but everything below {} was acknowledged or served",
+                              recovered_end_, model_.fixed_end()));
+    }
+    co_await read_all(life, recovered_end_);
+    co_return true;
+  }
+
+  // Reads the log from its start to `end`, in steps of random size.
+  Task<void> read_all(Life& life, Offset end) {
+    Offset next;
+    while (next < end && model_.failure().empty()) {
+      log::ReadLimits limits;
+      limits.max_bytes = 1 + random_.below(40 * kKiB);
+      auto found = co_await life.partition->read(next, limits);
+      if (!found) {
+        note_death(life, found.error(), /*recovering=*/false);
+        co_return;
+      }
+      if (found->batches.empty()) {
+        model_.fail(fmt::format("nothing served at offset {}, below the durable end {}", next, end));
+        co_return;
+      }
+      for (const SharedSlice& batch : found->batches) {
+        if (!model_.serve(next, batch.view(), next)) co_return;
+      }
+    }
+  }
+
+  Task<void> work(Life& life) {
+    life.producers_left = 1 + random_.below(kMostProducers);
+    for (std::uint64_t i = life.producers_left; i > 0; --i) life.machine.scheduler.spawn(produce(life));
+    while (life.producers_left > 0) {
+      co_await life.machine.scheduler.sleep_for(std::chrono::microseconds(100 + random_.below(3000)));
+      if (!life.machine.disk.has_crashed())
+        co_await read_all(life, life.partition->marks().durable_end);
+    }
+    outcome_.rolls += life.partition->size_bytes() / (64 * kKiB);
+  }
+
+  Task<void> produce(Life& life) {
+    const std::uint64_t count = 1 + random_.below(kMostBatchesPerProducer);
+    for (std::uint64_t i = 0; i < count && model_.failure().empty(); ++i) {
+      log::testing::BatchShape shape;
+      shape.record_count = static_cast<std::int32_t>(1 + random_.below(4));
+      shape.payload_bytes = random_.below(kMostBatchBytes);
+      const auto batch = log::testing::make_batch(random_.next(), shape);
+      auto ticket = co_await life.partition->append(batch, Model::kLeaderEpoch);
+      if (!ticket) {
+        note_death(life, ticket.error(), /*recovering=*/false);
+        break;
+      }
+      const Offset base = ticket->base_offset;
+      if (!model_.send(base, ticket->next_offset, batch)) break;
+      auto durable = co_await life.partition->wait_durable(std::move(*ticket));
+      if (!durable) {
+        note_death(life, durable.error(), /*recovering=*/false);
+        break;
+      }
+      model_.acknowledge(base);
+      ++outcome_.acknowledged_batches;
+      if (random_.one_in(3)) {
+        co_await life.machine.scheduler.sleep_for(std::chrono::microseconds(random_.below(2000)));
+      }
+    }
+    --life.producers_left;
+  }
+
+  // Errors are expected of a machine that has died, and of no other.
+  void note_death(Life& life, const Error& error, bool recovering) {
+    if (!life.machine.disk.has_crashed()) {
+      model_.fail("an error on a healthy machine: " + error.message());
+    } else if (recovering) {
+      ++outcome_.crashes_in_recovery;
+    }
+  }
+
+  Random random_;
+  SimStorage storage_;
+  Model model_;
+  Offset recovered_end_;
+  LivesOutcome outcome_;
+};
+
+}  // namespace
+
+LivesOutcome run_partition_lives(std::uint64_t seed) { return Lives(seed).run(); }
+
+}  // namespace penstock::sim

@@ -1,0 +1,170 @@
+#include "broker/broker.h"
+
+#include <algorithm>
+
+#include "broker/handlers.h"
+#include "kafka/message.h"
+#include "task/join.h"
+
+namespace penstock::broker {
+
+namespace {
+
+// Partitions of one shard that are recovered at the same time: enough to keep a device busy.
+constexpr std::size_t kOpenAtOnce = 16;
+
+using Response = std::optional<kafka::ByteChain>;
+
+// Whether, and with what, the client is to be answered.
+template <typename Request>
+Result<Response> reply(const Request&, const typename Request::Response& response,
+                       const kafka::RequestHeader& header) {
+  return kafka::encode_response_frame(response, header.api_version, header.correlation_id);
+}
+
+// With acks=0 the client does not listen; closing the connection is how it hears of an error.
+Result<Response> reply(const kafka::ProduceRequest& request, const kafka::ProduceResponse& response,
+                       const kafka::RequestHeader& header) {
+  if (request.acks != 0) {
+    return kafka::encode_response_frame(response, header.api_version, header.correlation_id);
+  }
+  for (const auto& topic : response.responses) {
+    for (const auto& partition : topic.partition_responses) {
+      if (partition.error_code == kafka::KafkaError::kNone) continue;
+      return fail(ErrorCode::kInvalidArgument, "produce with acks=0 to {}/{} failed: {}", topic.name,
+                  partition.index, kafka::to_string(partition.error_code));
+    }
+  }
+  return Response();
+}
+
+template <typename Request>
+Task<Result<Response>> serve(Broker& broker, const kafka::RequestFrame& frame) {
+  const std::int16_t version = frame.header.api_version;
+  const auto request = kafka::decode<Request>(frame.body, version);
+  if (!request) co_return Unexpected(request.error());
+  const typename Request::Response response = co_await answer(broker, *request, version);
+  co_return reply(*request, response, frame.header);
+}
+
+}  // namespace
+
+Broker::Broker(log::LogContext context, const Settings& settings, std::string data_directory,
+               std::size_t shard)
+    : context_(context), settings_(settings) {
+  if (shard != 0) return;
+  auto store = std::make_unique<FileMetadataStore>(context_.disk, data_directory + "/topics");
+  controller_ = std::make_unique<Controller>(*this, std::move(store));
+}
+
+Broker::~Broker() = default;
+
+void Broker::connect(std::vector<Peer> peers) { peers_ = std::move(peers); }
+
+Task<Result<StartReport>> Broker::start() { return controller_->start(); }
+
+Task<Result<void>> Broker::stop() { return controller_->stop(); }
+
+void Broker::release_waiting_fetches() {
+  releasing_fetches_ = true;
+  for (Event* waiting : waiting_fetches_) waiting->set();
+}
+
+// --- Partitions of this shard
+// ----------------------------------------------------------------------------
+
+PartitionRef Broker::find_partition(const PartitionKey& key) const {
+  const auto place = partitions_.find(key);
+  return place == partitions_.end() ? nullptr : place->second;
+}
+
+Task<log::RecoveryReport> Broker::open_partitions(std::vector<PartitionPlace> places) {
+  log::RecoveryReport report;
+  for (std::size_t first = 0; first < places.size(); first += kOpenAtOnce) {
+    std::vector<Task<void>> openings;
+    const std::size_t end = std::min(places.size(), first + kOpenAtOnce);
+    for (std::size_t i = first; i < end; ++i)
+      openings.push_back(open_partition(std::move(places[i]), report));
+    co_await join(context_.scheduler, std::move(openings));
+  }
+  co_return report;
+}
+
+Task<void> Broker::open_partition(PartitionPlace place, log::RecoveryReport& report) {
+  const PartitionKey key = place.key();
+  auto partition = co_await log::Partition::open(context_, std::move(place.directory), place.id,
+                                                 settings_.partition);
+  if (!partition) {
+    report.findings.push_back(
+        fmt::format("{}: not served: {}", place.id.to_string(), partition.error().message()));
+    co_return;
+  }
+  report.add((*partition)->recovery_report());
+  partitions_.emplace(key, std::move(*partition));
+}
+
+Task<Result<void>> Broker::destroy_partition(PartitionKey key) {
+  const PartitionRef partition = find_partition(key);
+  if (!partition) co_return Result<void>();
+  partitions_.erase(key);
+  co_return co_await partition->destroy();
+}
+
+Task<Result<void>> Broker::close_partitions() {
+  Result<void> result;
+  const auto close_one = [](PartitionRef partition, Result<void>& first_error) -> Task<void> {
+    auto closed = co_await partition->close();
+    if (!closed && first_error) first_error = closed;
+  };
+  while (!partitions_.empty()) {
+    std::vector<Task<void>> closings;
+    while (!partitions_.empty() && closings.size() < kOpenAtOnce) {
+      closings.push_back(close_one(std::move(partitions_.begin()->second), result));
+      partitions_.erase(partitions_.begin());
+    }
+    co_await join(context_.scheduler, std::move(closings));
+  }
+  co_return result;
+}
+
+// --- Dispatch
+// --------------------------------------------------------------------------------------------
+
+Task<Result<Response>> Broker::handle(SharedSlice frame) {
+  auto request = kafka::parse_request(frame.view());
+  if (!request) co_return Unexpected(request.error());
+  const kafka::RequestHeader& header = request->header;
+  const std::int16_t version = header.api_version;
+
+  const kafka::ApiInfo* api = kafka::find_api(header.api_key);
+  if (api == nullptr) {
+    co_return fail(ErrorCode::kNotSupported, "request with API key {}, which is not served",
+                   static_cast<int>(header.api_key));
+  }
+  if (!api->implemented.contains(version)) {
+    if (header.api_key == kafka::ApiKey::kApiVersions) {
+      co_return kafka::encode_response_frame(refuse_api_versions(), 0, header.correlation_id);
+    }
+    co_return fail(ErrorCode::kNotSupported, "{} request in version {}, which is not served", api->name,
+                   version);
+  }
+
+  switch (header.api_key) {
+    case kafka::ApiKey::kApiVersions:
+      co_return co_await serve<kafka::ApiVersionsRequest>(*this, *request);
+    case kafka::ApiKey::kMetadata: co_return co_await serve<kafka::MetadataRequest>(*this, *request);
+    case kafka::ApiKey::kCreateTopics:
+      co_return co_await serve<kafka::CreateTopicsRequest>(*this, *request);
+    case kafka::ApiKey::kDeleteTopics:
+      co_return co_await serve<kafka::DeleteTopicsRequest>(*this, *request);
+    case kafka::ApiKey::kProduce: co_return co_await serve<kafka::ProduceRequest>(*this, *request);
+    case kafka::ApiKey::kFetch: co_return co_await serve<kafka::FetchRequest>(*this, *request);
+    case kafka::ApiKey::kListOffsets:
+      co_return co_await serve<kafka::ListOffsetsRequest>(*this, *request);
+    case kafka::ApiKey::kFindCoordinator:
+      co_return co_await serve<kafka::FindCoordinatorRequest>(*this, *request);
+  }
+  co_return fail(ErrorCode::kNotSupported, "{} is in the table of APIs but has no handler", api->name);
+}
+
+}  // namespace penstock::broker

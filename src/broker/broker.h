@@ -1,0 +1,133 @@
+// Broker: one shard's part of the broker. Decides what every request means; knows nothing of sockets.
+//
+// Each shard has one. A request is handled where its connection lives; what belongs to a partition of
+// another shard crosses by message (call_on). Topics are created and deleted by the controller, on
+// shard 0.
+//
+// Ownership: the context's members and the settings must outlive the broker; so must its peers, from
+// connect() until stop() has returned.
+// Threading: its shard's scheduler, except where said.
+#pragma once
+
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/controller.h"
+#include "broker/settings.h"
+#include "broker/topic_table.h"
+#include "kafka/byte_chain.h"
+#include "kafka/frame.h"
+#include "log/partition.h"
+
+namespace penstock::broker {
+
+class Broker;
+
+// A shard, as the others see it.
+struct Peer {
+  Scheduler* scheduler = nullptr;
+  Broker* broker = nullptr;
+};
+
+// A partition, by identity.
+struct PartitionKey {
+  kafka::Uuid topic_id;
+  std::int32_t index = 0;
+  friend auto operator<=>(const PartitionKey&, const PartitionKey&) = default;
+};
+
+// A partition to open, and where it lies.
+struct PartitionPlace {
+  log::PartitionId id;
+  std::string directory;
+
+  PartitionKey key() const { return {kafka::Uuid{id.topic_id}, id.index}; }
+};
+
+using PartitionRef = std::shared_ptr<log::Partition>;
+
+// What start() found, over all shards.
+struct StartReport {
+  std::uint32_t topic_count = 0;
+  std::uint32_t partition_count = 0;
+  log::RecoveryReport recovery;
+};
+
+class Broker {
+ public:
+  // `shard` is this broker's index among its peers. `data_directory` is shared by all of them.
+  Broker(log::LogContext context, const Settings& settings, std::string data_directory,
+         std::size_t shard);
+  Broker(const Broker&) = delete;
+  Broker& operator=(const Broker&) = delete;
+  ~Broker();
+
+  // Tells it of all shards, in order, itself included. Before any other call; any thread, as long as
+  // the shard's scheduler does not run broker code yet.
+  void connect(std::vector<Peer> peers);
+
+  // Shard 0 only, once, before any request: loads the topics, and opens their partitions on all shards.
+  Task<Result<StartReport>> start();
+
+  // Handles one request frame (without its size). Requests of one connection are to be started in the
+  // order in which they came, each before the one that came first has ended if the caller likes; their
+  // answers go out in the same order. Nothing is answered to a Produce with acks=0. Errors: the
+  // connection cannot go on and is to be closed; the message is for the log.
+  Task<Result<std::optional<kafka::ByteChain>>> handle(SharedSlice frame);
+
+  // Lets every waiting Fetch answer at once, now and from here on, so that connections can end.
+  void release_waiting_fetches();
+
+  // Shard 0 only, last, when no request is being handled any more: closes all partitions on all shards,
+  // so that the next start scans nothing.
+  Task<Result<void>> stop();
+
+  // --- For request handlers and the controller ---
+
+  const Settings& settings() const { return settings_; }
+  Scheduler& scheduler() { return context_.scheduler; }
+  log::LogContext& context() { return context_; }
+  const std::vector<Peer>& peers() const { return peers_; }
+  Peer& peer(std::size_t shard) { return peers_[shard]; }
+  Peer& owner_of(const Topic& topic, std::int32_t partition) {
+    return peers_[topic.shard_of(partition, peers_.size())];
+  }
+  // The controller and the scheduler to ask it on.
+  Controller& controller() { return *peers_.front().broker->controller_; }
+  Scheduler& controller_scheduler() { return *peers_.front().scheduler; }
+
+  TopicTableRef topics() const { return topics_; }
+  void install(TopicTableRef topics) { topics_ = std::move(topics); }
+
+  // A partition of this shard; null when it is not open here.
+  PartitionRef find_partition(const PartitionKey& key) const;
+  // Opens partitions of this shard, several at a time; one that cannot be opened is a finding, not an
+  // error.
+  Task<log::RecoveryReport> open_partitions(std::vector<PartitionPlace> places);
+  // Removes a partition of this shard and its files.
+  Task<Result<void>> destroy_partition(PartitionKey key);
+  // Closes all partitions of this shard; the first error, when all have been tried.
+  Task<Result<void>> close_partitions();
+
+  // Where waiting fetches stand, so that release_waiting_fetches() finds them.
+  std::list<Event*>& waiting_fetches() { return waiting_fetches_; }
+  bool is_releasing_fetches() const { return releasing_fetches_; }
+
+ private:
+  Task<void> open_partition(PartitionPlace place, log::RecoveryReport& report);
+
+  log::LogContext context_;
+  const Settings& settings_;
+  std::vector<Peer> peers_;
+  std::unique_ptr<Controller> controller_;  // shard 0's only
+  TopicTableRef topics_ = std::make_shared<const TopicTable>();
+  std::map<PartitionKey, PartitionRef> partitions_;
+  std::list<Event*> waiting_fetches_;
+  bool releasing_fetches_ = false;
+};
+
+}  // namespace penstock::broker

@@ -1,0 +1,203 @@
+#include "broker/controller.h"
+
+#include "broker/broker.h"
+#include "task/join.h"
+#include "task/remote.h"
+
+namespace penstock::broker {
+
+namespace {
+
+using kafka::KafkaError;
+
+TopicOutcome refuse(KafkaError error, std::string message) {
+  TopicOutcome outcome;
+  outcome.error = error;
+  outcome.message = std::move(message);
+  return outcome;
+}
+
+TopicOutcome storage_failure(const Error& error) {
+  return refuse(KafkaError::kKafkaStorageError, error.message());
+}
+
+kafka::Uuid random_uuid(Random& random) {
+  kafka::Uuid id;
+  store_le<std::uint64_t>(id.bytes, 0, random.next());
+  store_le<std::uint64_t>(id.bytes, 8, random.next());
+  id.bytes[6] = (id.bytes[6] & std::byte{0x0F}) | std::byte{0x40};  // version 4 (RFC 9562)
+  id.bytes[8] = (id.bytes[8] & std::byte{0x3F}) | std::byte{0x80};
+  return id;
+}
+
+Task<void> open_on(Broker& home, Peer& peer, std::vector<PartitionPlace> places,
+                   log::RecoveryReport& report) {
+  auto open = [&peer, &places] { return peer.broker->open_partitions(std::move(places)); };
+  report.add(co_await call_on(home.scheduler(), *peer.scheduler, open));
+}
+
+Task<bool> install_there(Broker& broker, TopicTableRef table) {
+  broker.install(std::move(table));
+  co_return true;
+}
+
+Task<void> install_on(Broker& home, Peer& peer, TopicTableRef table) {
+  auto install = [&peer, &table] { return install_there(*peer.broker, table); };
+  co_await call_on(home.scheduler(), *peer.scheduler, install);
+}
+
+Task<Result<void>> close_there(Broker& broker) { return broker.close_partitions(); }
+
+Task<void> close_on(Broker& home, Peer& peer, Result<void>& result) {
+  auto close = [&peer] { return close_there(*peer.broker); };
+  auto closed = co_await call_on(home.scheduler(), *peer.scheduler, close);
+  if (!closed && result) result = closed;
+}
+
+}  // namespace
+
+Controller::Controller(Broker& broker, std::unique_ptr<MetadataStore> store)
+    : broker_(broker), store_(std::move(store)), one_change_(broker.scheduler(), 1) {}
+
+Task<Result<StartReport>> Controller::start() {
+  auto topics = co_await store_->load();
+  if (!topics) co_return Unexpected(topics.error());
+
+  StartReport report;
+  TopicTable::Topics by_name;
+  const std::size_t shard_count = broker_.peers().size();
+  std::vector<std::vector<PartitionPlace>> places(shard_count);
+  for (const Topic& topic : *topics) {
+    by_name.emplace(topic.name, topic);
+    for (std::int32_t i = 0; i < topic.partition_count; ++i) {
+      places[topic.shard_of(i, shard_count)].push_back(
+          PartitionPlace{topic.partition_id(i), store_->partition_directory(topic, i)});
+      ++report.partition_count;
+    }
+  }
+  report.topic_count = static_cast<std::uint32_t>(by_name.size());
+
+  std::vector<Task<void>> openings;
+  for (std::size_t shard = 0; shard < shard_count; ++shard) {
+    openings.push_back(
+        open_on(broker_, broker_.peer(shard), std::move(places[shard]), report.recovery));
+  }
+  co_await join(broker_.scheduler(), std::move(openings));
+  co_await install_everywhere(std::make_shared<const TopicTable>(std::move(by_name)));
+  co_return report;
+}
+
+Task<TopicOutcome> Controller::create_topic(TopicSpec spec) {
+  co_await one_change_.acquire(1);
+  TopicOutcome outcome = check(spec);
+  if (outcome.error == KafkaError::kNone && !spec.validate_only) {
+    outcome = co_await create_now(std::move(spec));
+  }
+  one_change_.release(1);
+  co_return outcome;
+}
+
+TopicOutcome Controller::check(const TopicSpec& spec) const {
+  const TopicTableRef table = broker_.topics();
+  if (!is_valid_topic_name(spec.name)) {
+    return refuse(KafkaError::kInvalidTopicException,
+                  "a topic name is 1 to 249 of a-z, A-Z, 0-9, '.', '_' and '-', and not '.' or '..'");
+  }
+  if (const Topic* existing = table->find(spec.name)) {
+    TopicOutcome outcome =
+        refuse(KafkaError::kTopicAlreadyExists, fmt::format("topic {} exists", spec.name));
+    outcome.topic = *existing;
+    return outcome;
+  }
+  if (spec.partition_count < 1) {
+    return refuse(KafkaError::kInvalidPartitions, "a topic has at least one partition");
+  }
+  if (table->partition_total() + spec.partition_count > broker_.settings().max_partitions) {
+    return refuse(KafkaError::kInvalidPartitions,
+                  fmt::format("{} more partitions would be more than broker.max_partitions = {}",
+                              spec.partition_count, broker_.settings().max_partitions));
+  }
+  TopicOutcome outcome;
+  outcome.topic.name = spec.name;
+  outcome.topic.partition_count = spec.partition_count;
+  return outcome;
+}
+
+Task<TopicOutcome> Controller::create_now(TopicSpec spec) {
+  TopicOutcome outcome;
+  Topic& topic = outcome.topic;
+  topic.id = random_uuid(broker_.context().random);
+  topic.name = std::move(spec.name);
+  topic.partition_count = spec.partition_count;
+  topic.created_ms = broker_.scheduler().clock().wall_ms();
+  if (auto created = co_await store_->create(topic); !created)
+    co_return storage_failure(created.error());
+
+  const std::size_t shard_count = broker_.peers().size();
+  std::vector<std::vector<PartitionPlace>> places(shard_count);
+  for (std::int32_t i = 0; i < topic.partition_count; ++i) {
+    places[topic.shard_of(i, shard_count)].push_back(
+        PartitionPlace{topic.partition_id(i), store_->partition_directory(topic, i)});
+  }
+  log::RecoveryReport report;
+  std::vector<Task<void>> openings;
+  for (std::size_t shard = 0; shard < shard_count; ++shard) {
+    if (places[shard].empty()) continue;
+    openings.push_back(open_on(broker_, broker_.peer(shard), std::move(places[shard]), report));
+  }
+  co_await join(broker_.scheduler(), std::move(openings));
+  co_await install_everywhere(broker_.topics()->with(topic));
+  co_return outcome;
+}
+
+Task<TopicOutcome> Controller::delete_topic(std::string name) {
+  co_await one_change_.acquire(1);
+  TopicOutcome outcome;
+  if (const Topic* topic = broker_.topics()->find(name)) {
+    outcome = co_await delete_now(*topic);
+  } else {
+    outcome = refuse(KafkaError::kUnknownTopicOrPartition, fmt::format("there is no topic {}", name));
+  }
+  one_change_.release(1);
+  co_return outcome;
+}
+
+Task<TopicOutcome> Controller::delete_now(Topic topic) {
+  if (auto removed = co_await store_->remove(topic); !removed)
+    co_return storage_failure(removed.error());
+  // From here on it is gone, whatever happens to its files: load() sweeps what is left.
+  co_await install_everywhere(broker_.topics()->without(topic.name));
+  TopicOutcome outcome;
+  for (std::int32_t i = 0; i < topic.partition_count; ++i) {
+    Peer& peer = broker_.owner_of(topic, i);
+    const PartitionKey key{topic.id, i};
+    auto destroy = [&peer, &key] { return peer.broker->destroy_partition(key); };
+    auto destroyed = co_await call_on(broker_.scheduler(), *peer.scheduler, destroy);
+    if (!destroyed) outcome = storage_failure(destroyed.error());
+  }
+  if (auto swept = co_await store_->sweep(topic); !swept) outcome = storage_failure(swept.error());
+  outcome.topic = std::move(topic);
+  co_return outcome;
+}
+
+Task<void> Controller::install_everywhere(TopicTableRef table) {
+  std::vector<Task<void>> installations;
+  for (std::size_t shard = 0; shard < broker_.peers().size(); ++shard) {
+    installations.push_back(install_on(broker_, broker_.peer(shard), table));
+  }
+  co_await join(broker_.scheduler(), std::move(installations));
+}
+
+Task<Result<void>> Controller::stop() {
+  co_await one_change_.acquire(1);
+  Result<void> result;
+  std::vector<Task<void>> closings;
+  for (std::size_t shard = 0; shard < broker_.peers().size(); ++shard) {
+    closings.push_back(close_on(broker_, broker_.peer(shard), result));
+  }
+  co_await join(broker_.scheduler(), std::move(closings));
+  one_change_.release(1);
+  co_return result;
+}
+
+}  // namespace penstock::broker

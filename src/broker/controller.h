@@ -1,0 +1,61 @@
+// Controller: creates and deletes topics. There is one, on shard 0.
+//
+// Its changes are serialised: one at a time, each durable in the metadata store before any shard acts
+// on it and before it is answered.
+//
+// Ownership: the broker of shard 0 owns it. Threading: shard 0's scheduler; other shards ask by
+// call_on.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "broker/metadata_store.h"
+#include "broker/topic_table.h"
+#include "kafka/errors.h"
+#include "task/sync.h"
+
+namespace penstock::broker {
+
+class Broker;
+struct StartReport;
+
+// What became of a request about one topic.
+struct TopicOutcome {
+  kafka::KafkaError error = kafka::KafkaError::kNone;
+  std::string message;
+  Topic topic;  // as it is now; meaningful without an error
+};
+
+struct TopicSpec {
+  std::string name;
+  std::int32_t partition_count = 1;
+  bool validate_only = false;
+};
+
+class Controller {
+ public:
+  Controller(Broker& broker, std::unique_ptr<MetadataStore> store);
+
+  // Loads the topics and opens all partitions, on their shards.
+  Task<Result<StartReport>> start();
+
+  // kTopicAlreadyExists carries the topic that is there.
+  Task<TopicOutcome> create_topic(TopicSpec spec);
+  Task<TopicOutcome> delete_topic(std::string name);
+
+  // Closes all partitions on all shards.
+  Task<Result<void>> stop();
+
+ private:
+  TopicOutcome check(const TopicSpec& spec) const;
+  Task<TopicOutcome> create_now(TopicSpec spec);
+  Task<TopicOutcome> delete_now(Topic topic);
+  Task<void> install_everywhere(TopicTableRef table);
+
+  Broker& broker_;
+  std::unique_ptr<MetadataStore> store_;
+  Semaphore one_change_;
+};
+
+}  // namespace penstock::broker

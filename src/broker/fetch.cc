@@ -1,0 +1,245 @@
+#include <algorithm>
+
+#include "broker/handlers.h"
+#include "broker/owner_call.h"
+
+namespace penstock::broker {
+
+namespace {
+
+using kafka::FetchRequest;
+using kafka::FetchResponse;
+using kafka::KafkaError;
+
+// One partition's part of a fetch, on its way to the shard of its partition and back.
+struct Part {
+  Peer* owner = nullptr;  // null: refused before it got that far
+  PartitionKey key;
+  Offset from;
+  std::uint64_t max_bytes = 0;
+  KafkaError error = KafkaError::kNone;
+  log::Marks marks{Offset{-1}, Offset{-1}, Offset{-1}, Offset{-1}};
+  log::Batches found;
+};
+
+std::uint64_t as_bytes_limit(std::int32_t asked) {
+  return static_cast<std::uint64_t>(std::max(0, asked));
+}
+
+// --- On the shard of the partitions
+// ----------------------------------------------------------------------
+
+// Reads the parts in their order until `budget_bytes` is used up. The first batch of the first part
+// that has any is read whole, whatever its size, so that a consumer always gets on (KIP-74).
+Task<void> read_here(Broker& owner, std::vector<Part*>& parts, std::uint64_t budget_bytes) {
+  bool found_any = false;
+  for (Part* part : parts) {
+    const PartitionRef partition = owner.find_partition(part->key);
+    if (!partition) {
+      part->error = KafkaError::kKafkaStorageError;
+      continue;
+    }
+    part->marks = partition->marks();
+    log::ReadLimits limits;
+    limits.max_bytes = std::min(part->max_bytes, budget_bytes);
+    limits.at_least_one = !found_any;
+    auto found = co_await partition->read(part->from, limits);
+    if (!found) {
+      part->error = to_kafka_error(found.error());
+      continue;
+    }
+    part->found = std::move(*found);
+    found_any = found_any || !part->found.batches.empty();
+    budget_bytes -= std::min(budget_bytes, part->found.size_bytes);
+  }
+}
+
+// Tells the shard of a waiting fetch that one of the partitions of another shard has moved. It stands
+// in the fetch's own frame; the shard that owns the partitions holds it between watch_here and
+// unwatch_here, whose answers come after any mail it has sent.
+class Watch final : public log::Partition::Observer, public Mail {
+ public:
+  Watch(Scheduler& home, Event& moved) : home_(home), moved_(moved) {}
+
+  // On the owner's thread, from watch to unwatch.
+  void on_durable() override {
+    if (sent_) return;
+    sent_ = true;
+    home_.post(*this);
+  }
+  // On the fetch's.
+  void deliver() override { moved_.set(); }
+
+ private:
+  Scheduler& home_;
+  Event& moved_;
+  bool sent_ = false;
+};
+
+void watch_here(Broker& owner, const std::vector<Part*>& parts, Watch& watch) {
+  for (const Part* part : parts) {
+    const PartitionRef partition = owner.find_partition(part->key);
+    if (!partition) {
+      watch.on_durable();
+      continue;
+    }
+    partition->add_observer(watch);
+    // It may have moved since it was read.
+    if (partition->marks().durable_end != part->marks.durable_end) watch.on_durable();
+  }
+}
+
+void unwatch_here(Broker& owner, const std::vector<Part*>& parts, Watch& watch) {
+  for (const Part* part : parts) {
+    const PartitionRef partition = owner.find_partition(part->key);
+    if (partition) partition->remove_observer(watch);
+  }
+}
+
+// --- On the shard of the connection
+// ----------------------------------------------------------------------
+
+Part prepare(Broker& broker, const std::string& topic_name, const FetchRequest::Partition& asked) {
+  Part part;
+  const TopicTableRef table = broker.topics();
+  const Topic* topic = table->find(topic_name);
+  if (topic == nullptr || !topic->has_partition(asked.partition)) {
+    part.error = KafkaError::kUnknownTopicOrPartition;
+    return part;
+  }
+  part.error = check_leader_epoch(*topic, asked.current_leader_epoch);
+  if (part.error != KafkaError::kNone) return part;
+  part.owner = &broker.owner_of(*topic, asked.partition);
+  part.key = PartitionKey{topic->id, asked.partition};
+  part.from = asked.fetch_offset;
+  part.max_bytes = as_bytes_limit(asked.partition_max_bytes);
+  return part;
+}
+
+// The parts of one shard, and what watches them there.
+struct Watched {
+  Peer* owner;
+  std::vector<Part*> parts;
+  std::unique_ptr<Watch> watch;
+};
+
+template <void (*kAction)(Broker&, const std::vector<Part*>&, Watch&)>
+Task<bool> act_there(Watched& watched) {
+  kAction(*watched.owner->broker, watched.parts, *watched.watch);
+  co_return true;
+}
+
+template <void (*kAction)(Broker&, const std::vector<Part*>&, Watch&)>
+Task<void> act_on(Broker& home, Watched& watched) {
+  auto act = [&watched] { return act_there<kAction>(watched); };
+  co_await call_on(home.scheduler(), *watched.owner->scheduler, act);
+}
+
+// Waits until any of the partitions has moved, the deadline has passed, or fetches are released.
+Task<void> wait_for_more(Broker& broker, std::vector<Part>& parts, Instant deadline) {
+  Event moved(broker.scheduler());
+  std::map<Peer*, std::vector<Part*>> by_owner;
+  for (Part& part : parts) by_owner[part.owner].push_back(&part);
+  std::vector<Watched> watched;
+  for (auto& [owner, group] : by_owner) {
+    watched.push_back({owner, std::move(group), std::make_unique<Watch>(broker.scheduler(), moved)});
+  }
+
+  const auto waiting = broker.waiting_fetches().insert(broker.waiting_fetches().end(), &moved);
+  if (broker.is_releasing_fetches()) moved.set();
+  for (Watched& one : watched) co_await act_on<watch_here>(broker, one);
+  co_await moved.wait_until(deadline);
+  for (Watched& one : watched) co_await act_on<unwatch_here>(broker, one);
+  broker.waiting_fetches().erase(waiting);
+}
+
+// Cuts what was found down to the response's limit, in request order; each shard had the whole budget.
+void cut(std::vector<Part>& parts, std::uint64_t budget_bytes) {
+  bool found_any = false;
+  for (Part& part : parts) {
+    log::Batches kept;
+    for (SharedSlice& batch : part.found.batches) {
+      const bool fits = batch.size() <= budget_bytes;
+      if (!fits && found_any) break;
+      budget_bytes -= std::min<std::uint64_t>(budget_bytes, batch.size());
+      found_any = true;
+      kept.size_bytes += batch.size();
+      kept.batches.push_back(std::move(batch));
+    }
+    part.found = std::move(kept);
+  }
+}
+
+FetchResponse::Partition respond(std::int32_t index, Part& part, std::int8_t isolation_level) {
+  FetchResponse::Partition response;
+  response.partition_index = index;
+  response.error_code = part.error;
+  const bool known = part.error == KafkaError::kNone;
+  response.high_watermark = known ? part.marks.durable_end : Offset{-1};
+  response.last_stable_offset = response.high_watermark;
+  response.log_start_offset = known ? part.marks.log_start : Offset{-1};
+  // No transactions yet: nothing is ever aborted. A client that does not ask gets null.
+  if (isolation_level == 0) response.aborted_transactions = std::nullopt;
+  response.records = kafka::Records(std::move(part.found.batches));
+  return response;
+}
+
+}  // namespace
+
+KafkaError check_leader_epoch(const Topic& topic, std::int32_t client_epoch) {
+  constexpr std::int32_t kNotChecked = -1;
+  if (client_epoch == kNotChecked || client_epoch == topic.leader_epoch) return KafkaError::kNone;
+  return client_epoch < topic.leader_epoch ? KafkaError::kFencedLeaderEpoch
+                                           : KafkaError::kUnknownLeaderEpoch;
+}
+
+Task<FetchResponse> answer(Broker& broker, const FetchRequest& request, std::int16_t) {
+  FetchResponse response;
+  // Sessions (KIP-227) are not kept: every full fetch is answered with session 0, and a client that
+  // believes to be in one is sent back to full fetches.
+  if (request.session_id != 0 && request.session_epoch > 0) {
+    response.error_code = KafkaError::kFetchSessionIdNotFound;
+    co_return response;
+  }
+
+  std::vector<Part> parts;
+  for (const FetchRequest::Topic& topic : request.topics) {
+    for (const FetchRequest::Partition& partition : topic.partitions) {
+      parts.push_back(prepare(broker, topic.topic, partition));
+    }
+  }
+  const std::uint64_t budget_bytes =
+      std::min(as_bytes_limit(request.max_bytes), broker.settings().max_fetch_bytes);
+  const std::uint64_t enough_bytes = std::min(as_bytes_limit(request.min_bytes), budget_bytes);
+  const Instant deadline =
+      broker.scheduler().now() + std::chrono::milliseconds(std::max(0, request.max_wait_ms));
+  auto read = [budget_bytes](Broker& owner, std::vector<Part*>& here) {
+    return read_here(owner, here, budget_bytes);
+  };
+  while (true) {
+    co_await on_owners(broker, parts, read);
+    std::uint64_t found_bytes = 0;
+    bool has_error = false;
+    for (const Part& part : parts) {
+      found_bytes += part.found.size_bytes;
+      has_error = has_error || part.error != KafkaError::kNone;
+    }
+    const bool done = parts.empty() || has_error || found_bytes >= enough_bytes ||
+                      broker.is_releasing_fetches() || broker.scheduler().now() >= deadline;
+    if (done) break;
+    co_await wait_for_more(broker, parts, deadline);
+  }
+  cut(parts, budget_bytes);
+
+  auto next = parts.begin();
+  for (const FetchRequest::Topic& topic : request.topics) {
+    FetchResponse::Topic& results = response.responses.emplace_back();
+    results.topic = topic.topic;
+    for (const FetchRequest::Partition& partition : topic.partitions) {
+      results.partitions.push_back(respond(partition.partition, *next++, request.isolation_level));
+    }
+  }
+  co_return response;
+}
+
+}  // namespace penstock::broker

@@ -1,0 +1,49 @@
+// The request handlers: one overload of answer() per API, from a decoded request to its response.
+//
+// Each runs on the shard of the connection. `version` is one that the codec implements.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "broker/broker.h"
+#include "kafka/messages/api_versions.h"
+#include "kafka/messages/create_topics.h"
+#include "kafka/messages/delete_topics.h"
+#include "kafka/messages/fetch.h"
+#include "kafka/messages/find_coordinator.h"
+#include "kafka/messages/list_offsets.h"
+#include "kafka/messages/metadata.h"
+#include "kafka/messages/produce.h"
+
+namespace penstock::broker {
+
+// What a client is told when the log could not do something.
+kafka::KafkaError to_kafka_error(const Error& error);
+
+// Whether a client's idea of who leads a partition is out of date, or ahead of ours (KIP-320).
+kafka::KafkaError check_leader_epoch(const Topic& topic, std::int32_t client_epoch);
+
+// The answer to ApiVersions in a version that is not served, in the layout of version 0.
+kafka::ApiVersionsResponse refuse_api_versions();
+
+Task<kafka::ApiVersionsResponse> answer(Broker& broker, const kafka::ApiVersionsRequest& request,
+                                        std::int16_t version);
+Task<kafka::MetadataResponse> answer(Broker& broker, const kafka::MetadataRequest& request,
+                                     std::int16_t version);
+Task<kafka::CreateTopicsResponse> answer(Broker& broker, const kafka::CreateTopicsRequest& request,
+                                         std::int16_t version);
+Task<kafka::DeleteTopicsResponse> answer(Broker& broker, const kafka::DeleteTopicsRequest& request,
+                                         std::int16_t version);
+// The records are views into the request's frame, which must stay until this has ended.
+Task<kafka::ProduceResponse> answer(Broker& broker, const kafka::ProduceRequest& request,
+                                    std::int16_t version);
+Task<kafka::FetchResponse> answer(Broker& broker, const kafka::FetchRequest& request,
+                                  std::int16_t version);
+Task<kafka::ListOffsetsResponse> answer(Broker& broker, const kafka::ListOffsetsRequest& request,
+                                        std::int16_t version);
+Task<kafka::FindCoordinatorResponse> answer(Broker& broker,
+                                            const kafka::FindCoordinatorRequest& request,
+                                            std::int16_t version);
+
+}  // namespace penstock::broker

@@ -1,0 +1,161 @@
+#include <algorithm>
+
+#include "broker/handlers.h"
+#include "broker/owner_call.h"
+#include "kafka/batch_validation.h"
+
+namespace penstock::broker {
+
+namespace {
+
+using kafka::KafkaError;
+using kafka::ProduceRequest;
+using kafka::ProduceResponse;
+
+constexpr std::int16_t kAcksAll = -1;
+constexpr std::int16_t kAcksLeader = 1;
+constexpr std::int16_t kAcksNone = 0;
+
+// One partition's batch, on its way to the shard of its partition and back.
+struct Append {
+  Peer* owner = nullptr;  // null: refused before it got that far
+  PartitionKey key;
+  std::int32_t leader_epoch = 0;
+  ByteView batch;
+  ProduceResponse::Partition result;
+};
+
+void refuse(Append& append, KafkaError error, std::string message) {
+  append.owner = nullptr;
+  append.result.error_code = error;
+  append.result.error_message = std::move(message);
+  append.result.base_offset = Offset{-1};
+}
+
+void refuse(Append& append, const Error& error) {
+  refuse(append, to_kafka_error(error), error.message());
+}
+
+Append prepare(Broker& broker, const ProduceRequest& request, const std::string& topic_name,
+               const ProduceRequest::Partition& partition, std::int16_t version) {
+  Append append;
+  append.result.index = partition.index;
+  if (request.acks != kAcksAll && request.acks != kAcksLeader && request.acks != kAcksNone) {
+    refuse(append, KafkaError::kInvalidRequiredAcks,
+           fmt::format("acks={} is not -1, 0 or 1", request.acks));
+    return append;
+  }
+  const TopicTableRef table = broker.topics();
+  const Topic* topic = table->find(topic_name);
+  if (topic == nullptr || !topic->has_partition(partition.index)) {
+    refuse(append, KafkaError::kUnknownTopicOrPartition,
+           fmt::format("there is no {}/{}", topic_name, partition.index));
+    return append;
+  }
+  kafka::ProduceLimits limits;
+  limits.produce_version = version;
+  limits.max_message_bytes = broker.settings().max_message_bytes;
+  const auto batch = kafka::validate_produced(partition.records.view(), limits);
+  if (!batch) {
+    refuse(append, batch.error().error, batch.error().message);
+    if (batch.error().record_index >= 0) {
+      ProduceResponse::RecordError record_error;
+      record_error.batch_index = batch.error().record_index;
+      record_error.batch_index_error_message = batch.error().message;
+      append.result.record_errors.push_back(std::move(record_error));
+    }
+    return append;
+  }
+  if (batch->is_transactional()) {
+    refuse(append, KafkaError::kTransactionalIdAuthorizationFailed, "transactions are not served yet");
+    return append;
+  }
+  append.owner = &broker.owner_of(*topic, partition.index);
+  append.key = PartitionKey{topic->id, partition.index};
+  append.leader_epoch = topic->leader_epoch;
+  append.batch = batch->bytes();
+  return append;
+}
+
+// On the shard of the partitions: takes all batches in first, so that they can share commits, then
+// waits.
+Task<void> append_here(Broker& owner, std::vector<Append*>& appends, bool wait, Instant deadline) {
+  struct Pending {
+    Append* append;
+    PartitionRef partition;
+    log::Partition::Ticket ticket;
+  };
+  std::vector<Pending> pending;
+  for (Append* append : appends) {
+    PartitionRef partition = owner.find_partition(append->key);
+    if (!partition) {
+      refuse(*append, KafkaError::kKafkaStorageError,
+             "the partition could not be opened; see the server's log");
+      continue;
+    }
+    auto ticket = co_await partition->append(append->batch, append->leader_epoch);
+    if (!ticket) {
+      refuse(*append, ticket.error());
+      continue;
+    }
+    append->result.base_offset = ticket->base_offset;
+    append->result.log_start_offset = partition->marks().log_start;
+    pending.push_back(Pending{append, std::move(partition), std::move(*ticket)});
+  }
+  if (!wait) co_return;
+  for (Pending& one : pending) {
+    auto durable = co_await one.partition->wait_durable(std::move(one.ticket), deadline);
+    if (!durable) refuse(*one.append, durable.error());
+  }
+}
+
+}  // namespace
+
+KafkaError to_kafka_error(const Error& error) {
+  switch (error.code()) {
+    case ErrorCode::kOutOfRange: return KafkaError::kOffsetOutOfRange;
+    case ErrorCode::kCorrupt: return KafkaError::kCorruptMessage;
+    case ErrorCode::kTooLarge: return KafkaError::kRecordListTooLarge;
+    case ErrorCode::kTimeout: return KafkaError::kRequestTimedOut;
+    case ErrorCode::kClosed: return KafkaError::kNotLeaderOrFollower;
+    case ErrorCode::kNoSpace:
+    case ErrorCode::kIo:
+    case ErrorCode::kFenced:
+    case ErrorCode::kPermission:
+    case ErrorCode::kNotFound:
+    case ErrorCode::kBusy:
+    case ErrorCode::kNotSupported: return KafkaError::kKafkaStorageError;
+    case ErrorCode::kInvalidArgument: return KafkaError::kInvalidRequest;
+    case ErrorCode::kExists: return KafkaError::kUnknownServerError;
+  }
+  return KafkaError::kUnknownServerError;
+}
+
+Task<ProduceResponse> answer(Broker& broker, const ProduceRequest& request, std::int16_t version) {
+  std::vector<Append> appends;
+  for (const ProduceRequest::Topic& topic : request.topic_data) {
+    for (const ProduceRequest::Partition& partition : topic.partition_data) {
+      appends.push_back(prepare(broker, request, topic.name, partition, version));
+    }
+  }
+  const bool wait = request.acks != kAcksNone;
+  const Instant deadline =
+      broker.scheduler().now() + std::chrono::milliseconds(std::max(0, request.timeout_ms));
+  auto append = [wait, deadline](Broker& owner, std::vector<Append*>& here) {
+    return append_here(owner, here, wait, deadline);
+  };
+  co_await on_owners(broker, appends, append);
+
+  ProduceResponse response;
+  auto next = appends.begin();
+  for (const ProduceRequest::Topic& topic : request.topic_data) {
+    ProduceResponse::Topic& results = response.responses.emplace_back();
+    results.name = topic.name;
+    for (std::size_t i = 0; i < topic.partition_data.size(); ++i) {
+      results.partition_responses.push_back(std::move((next++)->result));
+    }
+  }
+  co_return response;
+}
+
+}  // namespace penstock::broker

@@ -1,0 +1,36 @@
+// Settings: what an operator decides about a broker, as values that have been checked.
+//
+// src/server reads them from the configuration file, the environment and flags.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/units.h"
+#include "log/partition.h"
+
+namespace penstock::broker {
+
+struct Settings {
+  std::int32_t node_id = 1;
+  std::string cluster_id = "penstock";
+
+  // Where clients are told to connect.
+  std::string advertised_host = "127.0.0.1";
+  std::int32_t advertised_port = 9092;
+
+  // Whether asking for the metadata of a topic that does not exist creates it.
+  bool auto_create_topics = true;
+  // Partitions of a topic that is created without saying how many.
+  std::int32_t default_partitions = 1;
+  // The largest record batch that producers may send, header included. Kafka's message.max.bytes.
+  std::int32_t max_message_bytes = 1024 * 1024 + 12;
+  // The most that one Fetch response carries, whatever the client asks for (one batch may exceed it).
+  std::uint64_t max_fetch_bytes = 55 * kMiB;
+  // The most partitions on this broker, over all topics.
+  std::int32_t max_partitions = 20'000;
+
+  log::PartitionOptions partition;
+};
+
+}  // namespace penstock::broker

@@ -1,0 +1,72 @@
+#include "log/commit.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+namespace penstock::log {
+
+namespace {
+
+// Where the entry after one that ends at `end` starts, both counted from the commit's (aligned) start.
+std::size_t place_after(std::size_t end) { return next_entry_place(FilePosition{end}).value; }
+
+}  // namespace
+
+std::uint64_t Commit::device_bytes_with(std::uint64_t batch_bytes) const {
+  return align_up(place_after(used_bytes_) + kEntryHeaderBytes + batch_bytes, kBlockBytes);
+}
+
+void Commit::add(ByteView batch, const BatchHeader& header) {
+  const std::size_t entry_at = place_after(used_bytes_);
+  const std::size_t end = entry_at + kEntryHeaderBytes + batch.size();
+  reserve(end);
+  std::memset(buffer_.data() + used_bytes_, 0, entry_at - used_bytes_);
+  const MutableBytes copy = buffer_.span().subspan(entry_at + kEntryHeaderBytes, batch.size());
+  std::memcpy(copy.data(), batch.data(), batch.size());
+  stamp_batch(copy, header.base_offset, header.leader_epoch);
+  batches_.push_back(PlacedBatch{entry_at, header});
+  used_bytes_ = end;
+  payload_bytes_ += batch.size();
+}
+
+const SharedSlice& Commit::lay_out(Salt salt, FilePosition position, std::uint64_t sequence,
+                                   Offset durable_end) {
+  PENSTOCK_ASSERT(!empty() && bytes_.empty(), "a commit is laid out once, and not empty");
+  PENSTOCK_ASSERT(is_aligned(position.value, kBlockBytes), "a commit starts at a block boundary");
+  position_ = position;
+  for (const PlacedBatch& batch : batches_) {
+    EntryHeader header;
+    header.batch_bytes = batch.header.total_bytes;
+    header.commit_sequence = sequence;
+    header.durable_end = durable_end;
+    header.encode(buffer_.span().subspan(batch.entry_at), salt, position + batch.entry_at);
+  }
+  const std::size_t padded_bytes = device_bytes();
+  std::memset(buffer_.data() + used_bytes_, 0, padded_bytes - used_bytes_);
+  bytes_ = std::move(buffer_).freeze(padded_bytes);
+  return bytes_;
+}
+
+Task<Result<void>> Commit::wait(Instant deadline) {
+  const bool settled = co_await settled_.wait_until(deadline);
+  if (!settled) co_return fail(ErrorCode::kTimeout, "not durable before the deadline");
+  if (error_) co_return Unexpected(*error_);
+  co_return Result<void>();
+}
+
+void Commit::settle(std::optional<Error> error) {
+  PENSTOCK_ASSERT(!is_settled(), "a commit has one outcome");
+  error_ = std::move(error);
+  settled_.set();
+}
+
+void Commit::reserve(std::size_t size_bytes) {
+  if (size_bytes <= buffer_.capacity()) return;
+  AlignedBuffer larger(std::bit_ceil(align_up(size_bytes, kBlockBytes)));
+  if (used_bytes_ > 0) std::memcpy(larger.data(), buffer_.data(), used_bytes_);
+  buffer_ = std::move(larger);
+  memory_bytes_ = buffer_.capacity();
+}
+
+}  // namespace penstock::log

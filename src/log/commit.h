@@ -1,0 +1,84 @@
+// Commit: the batches that go to the device in one write, from collecting to acknowledgement.
+//
+// A commit collects entries while earlier ones are in flight (self-clocked group commit), is then laid
+// out for its place in the segment - headers with checksums, zeros to the block boundary - and from
+// that moment immutable, so that the device, tail readers and sockets can share its bytes without a
+// copy.
+//
+// Ownership: shared by the pipeline, those who wait for it, and the tail. Threading: the partition's
+// shard.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/aligned_buffer.h"
+#include "log/format.h"
+#include "task/sync.h"
+
+namespace penstock::log {
+
+class Commit {
+ public:
+  struct PlacedBatch {
+    std::size_t entry_at = 0;  // from the commit's start
+    BatchHeader header;
+  };
+
+  explicit Commit(Scheduler& scheduler) : settled_(scheduler) {}
+
+  // --- Collecting ---
+
+  bool empty() const { return batches_.empty(); }
+  // What the commit would take on the device with one more batch of this size.
+  std::uint64_t device_bytes_with(std::uint64_t batch_bytes) const;
+  // Copies `batch` in, stamped. `header` is the batch's header with the stamped offset and epoch.
+  void add(ByteView batch, const BatchHeader& header);
+
+  // --- Leaving ---
+
+  // Fixes the commit for its place; returns the bytes to write there.
+  const SharedSlice& lay_out(Salt salt, FilePosition position, std::uint64_t sequence,
+                             Offset durable_end);
+
+  // --- Laid out ---
+
+  FilePosition position() const { return position_; }
+  const SharedSlice& bytes() const { return bytes_; }
+  std::uint64_t device_bytes() const { return align_up(used_bytes_, kBlockBytes); }
+  const std::vector<PlacedBatch>& batches() const { return batches_; }
+  SharedSlice batch_bytes(const PlacedBatch& batch) const {
+    return bytes_.slice(batch.entry_at + kEntryHeaderBytes, batch.header.total_bytes);
+  }
+  Offset base_offset() const { return batches_.front().header.base_offset; }
+  Offset next_offset() const { return batches_.back().header.next_offset(); }
+  // Memory held, for budgets.
+  std::uint64_t memory_bytes() const { return memory_bytes_; }
+  std::uint64_t payload_bytes() const { return payload_bytes_; }
+
+  // --- Outcome ---
+
+  // Waits until settle(), and returns its outcome; kTimeout when `deadline` passes first.
+  Task<Result<void>> wait(Instant deadline);
+  // Exactly once.
+  void settle(std::optional<Error> error);
+  bool is_settled() const { return settled_.is_set(); }
+
+ private:
+  void reserve(std::size_t size_bytes);
+
+  AlignedBuffer buffer_;  // while collecting
+  SharedSlice bytes_;     // once laid out
+  std::size_t used_bytes_ = 0;
+  std::uint64_t memory_bytes_ = 0;
+  std::uint64_t payload_bytes_ = 0;
+  std::vector<PlacedBatch> batches_;
+  FilePosition position_;
+  Event settled_;
+  std::optional<Error> error_;
+};
+
+using CommitRef = std::shared_ptr<Commit>;
+
+}  // namespace penstock::log

@@ -1,0 +1,182 @@
+// Partition: an append-only sequence of record batches, durable when acknowledged.
+//
+// Appends collect into a commit while earlier commits are in flight; each commit is one aligned write
+// with RWF_DSYNC into space that was written before, padded to a block, so an acknowledged block is
+// never written again. Acknowledgements leave only from the contiguous durable end, in order.
+//
+// Ownership: owns its segments; context members must outlive it. close() or destroy() must have
+// completed before it is destroyed. Threading: one shard's scheduler. Durability: what wait_durable()
+// reported as success survives the death of the process and a power cut. Every state change happens
+// between suspension points of one coroutine at a time: see docs/design.md.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "disk/disk.h"
+#include "log/commit.h"
+#include "log/recovery.h"
+#include "log/segment.h"
+#include "log/segment_pool.h"
+#include "log/tail.h"
+#include "task/sync.h"
+
+namespace penstock::log {
+
+struct PartitionOptions {
+  // The largest segment; a power of two. Segments grow up to it by doubling from the pool's smallest.
+  std::uint64_t segment_bytes = 128 * kMiB;
+  // Commits in flight at once. Two keep the device busy while the next one collects.
+  std::uint32_t commit_depth = 2;
+  // A commit stops collecting here; a single larger batch still goes out whole.
+  std::uint64_t commit_bytes = kMiB;
+  // Appended and not yet durable; beyond it append() waits.
+  std::uint64_t pending_bytes = 16 * kMiB;
+  // Newest bytes kept in memory for readers that keep up.
+  std::uint64_t tail_bytes = 4 * kMiB;
+};
+
+// What a partition needs from its shard.
+struct LogContext {
+  Scheduler& scheduler;
+  Disk& disk;
+  SegmentPool& pool;
+  Random& random;  // for salts
+};
+
+// log_start <= durable_end <= written_end <= append_end, always.
+struct Marks {
+  Offset log_start;    // the first offset that can be read
+  Offset durable_end;  // everything below is on the device: the high watermark
+  Offset written_end;  // everything below has been submitted to the device
+  Offset append_end;   // the next offset to be given
+};
+
+class Partition {
+ public:
+  // Is told when durable_end has moved or the partition has stopped; must not call back into the
+  // partition.
+  class Observer {
+   public:
+    virtual ~Observer() = default;
+    virtual void on_durable() = 0;
+  };
+
+  // A batch that was taken in, and the commit that will carry it.
+  struct Ticket {
+    Offset base_offset;
+    Offset next_offset;
+    CommitRef commit;
+  };
+
+  // Opens what is in `directory` (which exists, maybe empty), recovering it. Errors: the device's;
+  // damage is not an error but stands in recovery_report().
+  static Task<Result<std::unique_ptr<Partition>>> open(LogContext context, std::string directory,
+                                                       PartitionId id, PartitionOptions options);
+  ~Partition();
+
+  // Takes in one record batch, valid as the broker checks it, and gives it the next offsets. `batch`
+  // must stay until this returns; waits only when too much is pending. The batch is readable and
+  // acknowledged when wait_durable() has returned success. Errors: kTooLarge (it does not fit a
+  // segment), kFenced, kClosed, kCorrupt (not a batch).
+  Task<Result<Ticket>> append(ByteView batch, std::int32_t leader_epoch);
+
+  // Waits for the batch's commit. Errors: kNoSpace (nothing was kept; later appends may succeed), kIo
+  // and kFenced (whether the batch is kept is found out by the next recovery), kTimeout (it may yet
+  // become durable).
+  Task<Result<void>> wait_durable(Ticket ticket, Instant deadline = Instant::kNever);
+
+  // Whole durable batches from the one that contains `from`; none when `from` is the durable end.
+  // Errors: kOutOfRange, kCorrupt, kIo, kClosed.
+  Task<Result<Batches>> read(Offset from, ReadLimits limits);
+
+  // The first batch with a record at or after `timestamp_ms`; nothing when there is none.
+  Task<Result<std::optional<SharedSlice>>> find_time(std::int64_t timestamp_ms);
+
+  const PartitionId& id() const { return id_; }
+  const Marks& marks() const { return marks_; }
+  // Why appends are refused; nothing while they are not.
+  const std::optional<Error>& fence() const { return fence_; }
+  const RecoveryReport& recovery_report() const { return recovery_report_; }
+  // The largest timestamp of any batch; -1 when there is none.
+  std::int64_t max_timestamp_ms() const;
+  // On the device, as far as known without asking it.
+  std::uint64_t size_bytes() const;
+
+  void add_observer(Observer& observer) { observers_.push_back(&observer); }
+  void remove_observer(Observer& observer) { std::erase(observers_, &observer); }
+
+  // Refuses new work, lets everything pending finish, and seals, so that the next open() scans nothing.
+  Task<Result<void>> close();
+
+  // Refuses new work, lets everything pending finish, and removes the files and the directory.
+  Task<Result<void>> destroy();
+
+ private:
+  Partition(LogContext context, std::string directory, PartitionId id, PartitionOptions options);
+
+  // Committing.
+  Commit& collecting(std::uint64_t batch_bytes);
+  void start_committing();
+  Task<void> commit_loop(Gate::Hold hold);
+  Task<void> write(CommitRef commit, SegmentRef segment, Gate::Hold hold);
+  void acknowledge();
+  void settle(Commit& commit, std::optional<Error> error);
+  void fail_collected(const Error& error);
+  void fence_off(const Error& error);
+  void notify();
+  void check_marks() const;
+
+  // Segments.
+  bool has_room(std::uint64_t device_bytes) const;
+  Task<Result<void>> roll(std::uint64_t device_bytes);
+  void start_preparing(std::uint64_t at_least_bytes);
+  Task<void> prepare_next(std::uint64_t size_bytes, SegmentPool::Preparation preparation,
+                          Gate::Hold hold);
+  Task<Result<SegmentRef>> make_segment(std::uint64_t size_bytes, SegmentPool::Preparation preparation);
+  Task<void> seal_in_background(SegmentRef segment, Gate::Hold hold);
+  Task<void> discard(SegmentRef segment);
+  std::uint64_t next_segment_bytes(std::uint64_t at_least_bytes) const;
+  SegmentPool::Preparation preparation() const;
+  SegmentRef segment_of(Offset offset) const;
+  Task<void> quiesce();
+
+  LogContext context_;
+  std::string directory_;
+  PartitionId id_;
+  PartitionOptions options_;
+  RecoveryReport recovery_report_;
+
+  Marks marks_;
+  std::optional<Error> fence_;
+  std::vector<Observer*> observers_;
+
+  std::vector<SegmentRef> segments_;  // in order; the last one is active unless sealed
+  SegmentRef next_segment_;           // prepared, not yet in use
+  std::optional<Error> prepare_error_;
+  bool preparing_ = false;
+  Event prepared_;
+  std::uint64_t next_segment_number_ = kFirstSegmentNumber;
+  FilePosition write_position_;  // in the active segment
+  std::uint64_t commit_count_ = 0;
+  std::uint64_t committed_bytes_ = 0;
+
+  struct InFlight {
+    CommitRef commit;
+    SegmentRef segment;
+    bool written = false;
+  };
+  std::deque<CommitRef> collected_;  // not yet submitted; the last one is still collecting
+  std::deque<InFlight> in_flight_;   // in the order of submission
+  Event commit_finished_;
+  bool committing_ = false;
+  Semaphore pending_bytes_;
+  Tail tail_;
+  Gate gate_;        // appends and reads
+  Gate background_;  // commits, preparation, sealing
+};
+
+}  // namespace penstock::log

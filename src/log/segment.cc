@@ -1,0 +1,119 @@
+#include "log/segment.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "file/small_file.h"
+
+namespace penstock::log {
+
+namespace {
+
+constexpr std::string_view kSegmentSuffix = ".seg";
+constexpr std::string_view kIndexSuffix = ".idx";
+constexpr std::size_t kNumberDigits = 20;
+
+// A fetch of a few messages should not read a megabyte, nor a large one in many small steps.
+constexpr std::uint64_t kSmallestWindowBytes = 2 * kIndexStrideBytes;
+constexpr std::uint64_t kLargestWindowBytes = kMiB;
+
+}  // namespace
+
+std::string segment_file_name(std::uint64_t number) {
+  return fmt::format("{:0{}}{}", number, kNumberDigits, kSegmentSuffix);
+}
+
+std::string index_file_name(std::uint64_t number) {
+  return fmt::format("{:0{}}{}", number, kNumberDigits, kIndexSuffix);
+}
+
+std::optional<std::uint64_t> segment_number_of(std::string_view name) {
+  if (name.size() != kNumberDigits + kSegmentSuffix.size() || !name.ends_with(kSegmentSuffix)) {
+    return std::nullopt;
+  }
+  std::uint64_t number = 0;
+  const char* end = name.data() + kNumberDigits;
+  const auto parsed = std::from_chars(name.data(), end, number);
+  if (parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
+  return number;
+}
+
+Task<Result<SegmentHeader>> read_segment_header(File& file) {
+  AlignedBuffer buffer(kFirstCommit.value);
+  auto read = co_await file.read(FilePosition{0}, std::move(buffer), kFirstCommit.value);
+  if (!read) co_return Unexpected(read.error());
+  const ByteView bytes = read->buffer.view().first(read->size_bytes);
+  Result<SegmentHeader> header = fail(ErrorCode::kCorrupt, "no segment header");
+  for (const FilePosition copy : kHeaderCopies) {
+    if (copy.value >= bytes.size()) break;
+    header = SegmentHeader::decode(bytes.subspan(copy.value));
+    if (header) break;
+  }
+  if (!header) co_return Unexpected(header.error().context(file.path()));
+  co_return header;
+}
+
+void Segment::note(const BatchHeader& batch, FilePosition position, std::uint64_t entry_bytes) {
+  if (empty()) base_offset = batch.base_offset;
+  const bool after_damage = !damaged.empty() && damaged.back().next == batch.base_offset;
+  index.note(batch, position, after_damage);
+  next_offset = batch.next_offset();
+  data_end = position + entry_bytes;
+}
+
+SealedIndex Segment::to_sealed_index() const {
+  SealedIndex sealed_index;
+  sealed_index.segment_number = header.number;
+  sealed_index.salt = header.salt;
+  sealed_index.base_offset = base_offset;
+  sealed_index.next_offset = next_offset;
+  sealed_index.data_end = data_end;
+  sealed_index.index = index;
+  sealed_index.damaged = damaged;
+  return sealed_index;
+}
+
+Task<Result<Batches>> read_batches(SegmentRef segment, Offset from, Offset below, ReadLimits limits) {
+  Batches found;
+  const auto start = segment->index.find(from);
+  const FilePosition from_position = start ? start->position : kFirstCommit;
+  const std::uint64_t window_bytes =
+      std::clamp(limits.max_bytes + kIndexStrideBytes, kSmallestWindowBytes, kLargestWindowBytes);
+  const SegmentScanner::Range range{from_position, segment->data_end};
+  SegmentScanner scanner(*segment->file, segment->header.salt, range, window_bytes);
+
+  Offset expected = start ? start->offset : segment->base_offset;
+  const Offset end = std::min(below, segment->next_offset);
+  while (expected < end) {
+    auto entry = co_await scanner.next();
+    if (!entry) co_return Unexpected(entry.error());
+    if (!*entry || (*entry)->batch_header.base_offset != expected) {
+      if (!found.batches.empty()) break;
+      co_return fail(ErrorCode::kCorrupt,
+                     "{}: the batch at offset {}, near byte {}, is damaged; run `penstock log verify`",
+                     segment->path(), expected, scanner.place());
+    }
+    const BatchHeader& batch = (*entry)->batch_header;
+    expected = batch.next_offset();
+    if (expected <= from) continue;
+    const bool fits = found.size_bytes + batch.total_bytes <= limits.max_bytes;
+    if (!fits && !(found.batches.empty() && limits.at_least_one)) break;
+    found.size_bytes += batch.total_bytes;
+    found.batches.push_back(std::move((*entry)->batch));
+  }
+  co_return found;
+}
+
+Task<Result<void>> seal(Disk& disk, Segment& segment, SealCut cut) {
+  auto indexed =
+      co_await file::replace_small_file(disk, segment.directory, index_file_name(segment.header.number),
+                                        segment.to_sealed_index().encode());
+  if (!indexed) co_return indexed;
+  segment.sealed = true;
+  // Readers read whole blocks, and direct reads of a partial last block are short, not wrong.
+  if (cut == SealCut::kNone) co_return Result<void>();
+  if (auto done = co_await segment.file->truncate(segment.data_end.value); !done) co_return done;
+  co_return co_await segment.file->sync(SyncScope::kAll);
+}
+
+}  // namespace penstock::log

@@ -1,0 +1,76 @@
+// Segment: one file of a partition, with what is known of it in memory.
+//
+// Ownership: shared; a reader that holds a segment keeps its file open, also after the segment was
+// deleted. Threading: the partition's shard. Durability: see Partition; a Segment only names and reads.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "disk/disk.h"
+#include "log/format.h"
+#include "log/segment_index.h"
+#include "log/segment_scanner.h"
+
+namespace penstock::log {
+
+// File names in a partition's directory: the segment's number in 20 digits, so that they sort.
+std::string segment_file_name(std::uint64_t number);
+std::string index_file_name(std::uint64_t number);
+inline constexpr std::uint64_t kFirstSegmentNumber = 1;
+// What `name` is; nothing when it is not of that form.
+std::optional<std::uint64_t> segment_number_of(std::string_view name);
+
+// Reads the header from the first copy that is intact. kCorrupt when neither is.
+Task<Result<SegmentHeader>> read_segment_header(File& file);
+
+struct Segment {
+  SegmentHeader header;
+  std::string directory;
+  std::unique_ptr<File> file;
+  std::uint64_t capacity_bytes = 0;  // the file's size while it is being written
+
+  Offset base_offset;                   // of the first entry
+  Offset next_offset;                   // after the last durable entry
+  FilePosition data_end{kFirstCommit};  // where the last durable entry ends
+  SegmentIndex index;
+  std::vector<DamagedRange> damaged;
+  bool sealed = false;
+
+  bool empty() const { return index.empty(); }
+  std::string path() const { return directory + "/" + segment_file_name(header.number); }
+
+  // Notes a durable entry at the segment's end.
+  void note(const BatchHeader& batch, FilePosition position, std::uint64_t entry_bytes);
+
+  SealedIndex to_sealed_index() const;
+};
+
+using SegmentRef = std::shared_ptr<Segment>;
+
+struct ReadLimits {
+  std::uint64_t max_bytes = kMiB;
+  bool at_least_one = true;  // return one batch even when it is larger than max_bytes
+};
+
+struct Batches {
+  std::vector<SharedSlice> batches;  // whole, in order, each with its offset stamped
+  std::uint64_t size_bytes = 0;
+};
+
+// Reads whole batches of `segment`, starting with the one that contains `from`, up to and excluding
+// `below`. kCorrupt, with path and offset, when a batch that should be there is damaged; what was read
+// before it is returned instead when there is any.
+Task<Result<Batches>> read_batches(SegmentRef segment, Offset from, Offset below, ReadLimits limits);
+
+enum class SealCut {
+  kToData,  // cut the file to its data
+  kNone,    // keep what lies behind, as evidence
+};
+
+// Seals: writes the index file, then cuts the segment. Everything in it must be durable. Crash-safe:
+// the index file is the seal, and the cut only gives space back.
+Task<Result<void>> seal(Disk& disk, Segment& segment, SealCut cut);
+
+}  // namespace penstock::log

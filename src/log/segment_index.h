@@ -1,0 +1,74 @@
+// SegmentIndex: the sparse index of one segment, and what else must be known of it without reading it.
+//
+// One place per kIndexStrideBytes of log: enough to start reading at most that far before any offset or
+// timestamp. It is built in memory from commits (or by a scan), and written beside the segment when
+// that is sealed; a valid index file *is* the seal. It can always be rebuilt from the segment.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "base/error.h"
+#include "base/units.h"
+#include "log/format.h"
+
+namespace penstock::log {
+
+inline constexpr std::uint64_t kIndexStrideBytes = 64 * kKiB;
+
+// Acknowledged offsets that a scan could not read: [first, next), somewhere at or after `position`.
+struct DamagedRange {
+  Offset first;
+  Offset next;
+  FilePosition position;
+
+  friend bool operator==(const DamagedRange&, const DamagedRange&) = default;
+};
+
+class SegmentIndex {
+ public:
+  struct Place {
+    Offset offset;  // of the entry that starts at `position`
+    FilePosition position;
+    std::int64_t max_timestamp_ms = -1;  // of all entries before the next place
+    friend bool operator==(const Place&, const Place&) = default;
+  };
+
+  // Notes an entry, in the order of the log. `force` makes a place of it even inside the stride.
+  void note(const BatchHeader& batch, FilePosition position, bool force = false);
+
+  // Where to start reading for `offset`: the last place at or before it. Nothing when it lies before
+  // the first entry.
+  std::optional<Place> find(Offset offset) const;
+
+  // Where to start reading for the first entry whose timestamps reach `timestamp_ms`; nothing when none
+  // does.
+  std::optional<Place> find_time(std::int64_t timestamp_ms) const;
+
+  bool empty() const { return places_.empty(); }
+  const std::vector<Place>& places() const { return places_; }
+  std::int64_t max_timestamp_ms() const { return max_timestamp_ms_; }
+
+ private:
+  friend struct SealedIndex;
+
+  std::vector<Place> places_;
+  std::int64_t max_timestamp_ms_ = -1;
+};
+
+// The contents of an index file (docs/format.md).
+struct SealedIndex {
+  std::uint64_t segment_number = 0;
+  Salt salt = 0;  // of the segment that it belongs to
+  Offset base_offset;
+  Offset next_offset;
+  FilePosition data_end;
+  SegmentIndex index;
+  std::vector<DamagedRange> damaged;
+
+  std::vector<std::byte> encode() const;
+  // kCorrupt with the reason.
+  static Result<SealedIndex> decode(ByteView file);
+};
+
+}  // namespace penstock::log

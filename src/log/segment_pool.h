@@ -1,0 +1,98 @@
+// SegmentPool: files that have been written before, so that commits into them cost no metadata.
+//
+// Overwriting blocks that were written once needs no file-system journal commit: a durable 4 KiB write
+// costs half of one into fallocated space, and a quarter at depth 64. So segments begin as pool files:
+// made by writing zeros in the background, or retired segments whose old entries cannot parse under the
+// new salt. Segment sizes are powers of two, from the ramp's smallest to its largest, so that a
+// thousand quiet partitions do not hold a thousand large files.
+//
+// Ownership: the pool owns the files in its directory; take() gives one away for good.
+// Threading: one shard's scheduler; each shard has a pool and a directory of its own.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "disk/disk.h"
+#include "task/sync.h"
+
+namespace penstock::log {
+
+struct SegmentPoolOptions {
+  // How many files of the smallest size are kept ready, for partitions that begin.
+  std::uint32_t ready_files = 2;
+  // A ready file's size; the ramp's first step.
+  std::uint64_t smallest_bytes = 4 * kMiB;
+  // Retired segments are kept up to this many bytes in all; beyond, they are removed.
+  std::uint64_t max_spare_bytes = 1 * kGiB;
+};
+
+class SegmentPool {
+ public:
+  struct Taken {
+    std::string path;  // still in the pool's directory; the taker renames it
+    std::unique_ptr<File> file;
+    std::uint64_t size_bytes = 0;
+  };
+
+  enum class Preparation {
+    kWritten,    // every block has been written: for small durable commits
+    kAllocated,  // space is reserved, nothing more: for commits so large that metadata does not matter
+  };
+
+  SegmentPool(Scheduler& scheduler, Disk& disk, std::string directory, SegmentPoolOptions options);
+
+  // Removes what an earlier life left half made, and begins to make files ready. The directory exists.
+  Task<Result<void>> start();
+
+  // A file of exactly `size_bytes` (a power of two); from the ready ones, else made now. kNoSpace
+  // leaves nothing behind.
+  Task<Result<Taken>> take(std::uint64_t size_bytes, Preparation preparation);
+
+  // Gives a segment file of a partition back, for reuse if the pool has room and enough of the file has
+  // been written to make that worth while, else to be removed. Its name is gone from its directory on
+  // return, durably after a sync_directory() there. Nobody writes to it any more; readers may still
+  // read: a file that goes back to use while they do is theirs to notice, so the caller waits for them.
+  Task<Result<void>> retire(std::string path, std::uint64_t written_bytes);
+
+  // Ends the background work. Ready files stay for the next start.
+  Task<void> close();
+
+  const SegmentPoolOptions& options() const { return options_; }
+  std::uint64_t spare_bytes() const { return spare_bytes_; }
+
+ private:
+  struct Retired {
+    std::string path;
+    std::uint64_t written_bytes;
+    std::uint64_t size_bytes;  // what it will be filled up to
+  };
+
+  bool needs_refill() const;
+  void start_refill();
+  Task<void> refill(Gate::Hold hold);
+  Task<Result<void>> make_one_ready();
+  // Makes `path` a file of `size_bytes` whose blocks from `written_bytes` on have been written, or at
+  // least reserved; removes it again on error.
+  Task<Result<std::unique_ptr<File>>> fill(std::string path, std::uint64_t written_bytes,
+                                           std::uint64_t size_bytes, Preparation preparation);
+  Task<Result<void>> write_zeros(File& file, std::uint64_t from, std::uint64_t to);
+  std::string new_path();
+
+  Scheduler& scheduler_;
+  Disk& disk_;
+  std::string directory_;
+  SegmentPoolOptions options_;
+  SharedSlice zeros_;
+  std::multimap<std::uint64_t, std::string> ready_;  // size -> path
+  std::deque<Retired> retired_;                      // to be filled up
+  std::uint64_t spare_bytes_ = 0;
+  std::uint64_t next_name_ = 0;
+  bool refilling_ = false;
+  Gate background_;
+};
+
+}  // namespace penstock::log

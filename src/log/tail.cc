@@ -1,0 +1,41 @@
+#include "log/tail.h"
+
+#include <algorithm>
+
+namespace penstock::log {
+
+void Tail::add(CommitRef commit) {
+  PENSTOCK_ASSERT(commits_.empty() || commits_.back()->next_offset() == commit->base_offset(),
+                  "the tail has no holes");
+  held_bytes_ += commit->memory_bytes();
+  commits_.push_back(std::move(commit));
+  while (held_bytes_ > budget_bytes_ && commits_.size() > 1) {
+    held_bytes_ -= commits_.front()->memory_bytes();
+    commits_.pop_front();
+  }
+}
+
+std::optional<Batches> Tail::read(Offset from, ReadLimits limits) const {
+  if (commits_.empty() || from < commits_.front()->base_offset()) return std::nullopt;
+  auto commit =
+      std::ranges::upper_bound(commits_, from, {}, [](const CommitRef& c) { return c->next_offset(); });
+  if (commit == commits_.end()) return std::nullopt;
+  Batches found;
+  for (; commit != commits_.end(); ++commit) {
+    for (const Commit::PlacedBatch& batch : (*commit)->batches()) {
+      if (batch.header.next_offset() <= from) continue;
+      const bool fits = found.size_bytes + batch.header.total_bytes <= limits.max_bytes;
+      if (!fits && !(found.batches.empty() && limits.at_least_one)) return found;
+      found.size_bytes += batch.header.total_bytes;
+      found.batches.push_back((*commit)->batch_bytes(batch));
+    }
+  }
+  return found;
+}
+
+void Tail::clear() {
+  commits_.clear();
+  held_bytes_ = 0;
+}
+
+}  // namespace penstock::log
