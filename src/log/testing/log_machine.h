@@ -98,6 +98,8 @@ class LogMachine : public SimMachine {
   }
 
   Partition& partition() { return *partition_; }
+  // For a partition that was closed or destroyed by the test.
+  void forget_partition() { partition_.reset(); }
   SegmentPool& pool() { return pool_; }
   const Marks& marks() { return partition_->marks(); }
   const RecoveryReport& report() { return partition_->recovery_report(); }
