@@ -1,7 +1,8 @@
 # penstock_module(NAME [DEPENDS target...]): src/NAME as the library penstock_NAME.
 #
-# Takes every *.cc of the folder; the files named *_test.cc become the test program NAME_test. A folder
-# links only folders above its line in the layer diagram.
+# Takes every *.cc of the folder. The files named *_test.cc become the test program NAME_test; with
+# PENSTOCK_FUZZ, each x_fuzz.cc becomes the libFuzzer program NAME_x_fuzz. A folder links only folders above
+# its line in the layer diagram.
 function(penstock_module name)
   cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
@@ -14,5 +15,14 @@ function(penstock_module name)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE penstock_${name} GTest::gtest_main)
     gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+  endif()
+  if(PENSTOCK_FUZZ)
+    file(GLOB fuzzers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_fuzz.cc)
+    foreach(fuzzer ${fuzzers})
+      get_filename_component(subject ${fuzzer} NAME_WE)
+      add_executable(${name}_${subject} ${fuzzer})
+      target_link_libraries(${name}_${subject} PRIVATE penstock_${name})
+      target_link_options(${name}_${subject} PRIVATE -fsanitize=fuzzer)
+    endforeach()
   endif()
 endfunction()

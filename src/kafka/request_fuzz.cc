@@ -1,0 +1,55 @@
+// Whatever a client sends as a frame: it is decoded or refused, and what was decoded can be encoded and
+// decoded again to the same.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "base/assert.h"
+#include "kafka/frame.h"
+#include "kafka/message.h"
+#include "kafka/messages/api_versions.h"
+#include "kafka/messages/create_topics.h"
+#include "kafka/messages/delete_topics.h"
+#include "kafka/messages/fetch.h"
+#include "kafka/messages/find_coordinator.h"
+#include "kafka/messages/list_offsets.h"
+#include "kafka/messages/metadata.h"
+#include "kafka/messages/produce.h"
+
+namespace penstock::kafka {
+namespace {
+
+template <typename Request>
+void try_request(const RequestFrame& frame) {
+  const std::int16_t version = frame.header.api_version;
+  const auto message = decode<Request>(frame.body, version);
+  if (!message) return;
+  const auto bytes = encode(*message, version).flatten();
+  const auto again = decode<Request>(bytes, version);
+  PENSTOCK_ASSERT(again.has_value() && *again == *message,
+                  "a decoded message changes when it is sent on");
+}
+
+void try_frame(ByteView bytes) {
+  const auto frame = parse_request(bytes);
+  if (!frame) return;
+  switch (frame->header.api_key) {
+    case ApiKey::kProduce: return try_request<ProduceRequest>(*frame);
+    case ApiKey::kFetch: return try_request<FetchRequest>(*frame);
+    case ApiKey::kListOffsets: return try_request<ListOffsetsRequest>(*frame);
+    case ApiKey::kMetadata: return try_request<MetadataRequest>(*frame);
+    case ApiKey::kFindCoordinator: return try_request<FindCoordinatorRequest>(*frame);
+    case ApiKey::kApiVersions: return try_request<ApiVersionsRequest>(*frame);
+    case ApiKey::kCreateTopics: return try_request<CreateTopicsRequest>(*frame);
+    case ApiKey::kDeleteTopics: return try_request<DeleteTopicsRequest>(*frame);
+  }
+}
+
+}  // namespace
+}  // namespace penstock::kafka
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  penstock::kafka::try_frame(std::as_bytes(std::span(data, size)));
+  return 0;
+}
