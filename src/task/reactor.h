@@ -15,8 +15,8 @@ class Reactor {
   virtual ~Reactor() = default;
 
   // Submits what has been queued, then readies the waiters of everything that has completed. If nothing
-  // has, waits until something does, wake() is called, or `max_wait` has passed (zero: does not wait). May
-  // return early with nothing done.
+  // has, waits until something does, wake() is called, or `max_wait` has passed (zero: does not wait).
+  // May return early with nothing done.
   virtual void poll(Duration max_wait) = 0;
 
   // Ends a poll() that waits, or makes the next one return at once. Any thread.

@@ -53,19 +53,28 @@ void Event::set() {
   queue_.wake_all();
 }
 
-Task<void> Semaphore::acquire(std::int64_t units) {
-  units = clamp(units);
-  const std::uint64_t ticket = next_ticket_++;
-  while (ticket != serving_ || available_ < units) co_await queue_.wait();
-  ++serving_;
-  available_ -= units;
-  queue_.wake_all();
-}
+Semaphore::Awaiter Semaphore::acquire(std::int64_t units) { return {*this, clamp(units)}; }
 
 void Semaphore::release(std::int64_t units) {
   available_ += clamp(units);
   PENSTOCK_ASSERT(available_ <= limit_, "a semaphore was given back more than it lent");
-  queue_.wake_all();
+  while (!waiters_.empty() && waiters_.front()->units_ <= available_) {
+    const Awaiter* first = waiters_.front();
+    waiters_.pop_front();
+    available_ -= first->units_;
+    scheduler_.ready(first->awaiter_);
+  }
+}
+
+bool Semaphore::Awaiter::await_ready() const {
+  if (!semaphore_.waiters_.empty() || semaphore_.available_ < units_) return false;
+  semaphore_.available_ -= units_;
+  return true;
+}
+
+void Semaphore::Awaiter::await_suspend(std::coroutine_handle<> awaiter) {
+  awaiter_ = awaiter;
+  semaphore_.waiters_.push_back(this);
 }
 
 Result<Gate::Hold> Gate::enter() {

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <list>
 
 #include "base/error.h"
@@ -86,24 +87,44 @@ class Event {
 // A bounded count of units (bytes, requests), handed out in the order of asking.
 class Semaphore {
  public:
+  class Awaiter;
+
   Semaphore(Scheduler& scheduler, std::int64_t units)
-      : queue_(scheduler), available_(units), limit_(units) {}
+      : scheduler_(scheduler), available_(units), limit_(units) {}
+  Semaphore(const Semaphore&) = delete;
+  Semaphore& operator=(const Semaphore&) = delete;
+  ~Semaphore() { PENSTOCK_ASSERT(waiters_.empty(), "destroyed while coroutines wait on it"); }
 
   // Waits until `units` are free and takes them. More than the whole count is taken as the whole count,
   // so that one oversized request waits for everybody else instead of for ever; release the same
   // number.
-  Task<void> acquire(std::int64_t units);
+  Awaiter acquire(std::int64_t units);
   void release(std::int64_t units);
   std::int64_t available() const { return available_; }
 
  private:
   std::int64_t clamp(std::int64_t units) const { return units < limit_ ? units : limit_; }
 
-  WaitQueue queue_;
+  Scheduler& scheduler_;
   std::int64_t available_;
   std::int64_t limit_;
-  std::uint64_t next_ticket_ = 0;
-  std::uint64_t serving_ = 0;
+  std::deque<Awaiter*> waiters_;
+};
+
+class Semaphore::Awaiter {
+ public:
+  Awaiter(Semaphore& semaphore, std::int64_t units) : semaphore_(semaphore), units_(units) {}
+
+  bool await_ready() const;
+  void await_suspend(std::coroutine_handle<> awaiter);
+  void await_resume() const {}
+
+ private:
+  friend class Semaphore;
+
+  Semaphore& semaphore_;
+  std::int64_t units_;
+  std::coroutine_handle<> awaiter_;
 };
 
 // Counts who is inside; close() refuses newcomers and waits until everybody has left.
