@@ -54,47 +54,59 @@ Task<void> read_here(Broker& owner, std::vector<Part*>& parts, std::uint64_t bud
   }
 }
 
-// Tells the shard of a waiting fetch that one of the partitions of another shard has moved. It stands
-// in the fetch's own frame; the shard that owns the partitions holds it between watch_here and
-// unwatch_here, whose answers come after any mail it has sent.
+// Tells a waiting fetch that one of the partitions of a shard has moved. It stands in the fetch's own
+// frame; the shard that owns the partitions holds it between watch_here and unwatch_here, whose answers
+// come after any mail it has sent.
 class Watch final : public log::Partition::Observer, public Mail {
  public:
-  Watch(Scheduler& home, Event& moved) : home_(home), moved_(moved) {}
+  Watch(Scheduler& home, Scheduler& owner, Event& moved) : home_(home), owner_(owner), moved_(moved) {}
 
-  // On the owner's thread, from watch to unwatch.
-  void on_durable() override {
-    if (sent_) return;
-    sent_ = true;
-    home_.post(*this);
+  // These four on the owner's thread.
+  void add(PartitionRef partition) {
+    partition->add_observer(*this);
+    partitions_.push_back(std::move(partition));
   }
+  void remove_all() {
+    for (const PartitionRef& partition : partitions_) partition->remove_observer(*this);
+    partitions_.clear();
+  }
+  void on_durable() override { tell(); }
+  void tell() {
+    if (told_) return;
+    told_ = true;
+    // Nothing waits for mail to the own shard: the fetch could end before it is delivered.
+    if (&home_ == &owner_) {
+      moved_.set();
+    } else {
+      home_.post(*this);
+    }
+  }
+
   // On the fetch's.
   void deliver() override { moved_.set(); }
 
  private:
   Scheduler& home_;
+  Scheduler& owner_;
   Event& moved_;
-  bool sent_ = false;
+  // Held: a partition that is deleted meanwhile is no longer the broker's, and must still forget this.
+  std::vector<PartitionRef> partitions_;
+  bool told_ = false;
 };
 
 void watch_here(Broker& owner, const std::vector<Part*>& parts, Watch& watch) {
   for (const Part* part : parts) {
     const PartitionRef partition = owner.find_partition(part->key);
-    if (!partition) {
-      watch.on_durable();
+    // Gone, or moved since it was read: there is nothing to wait for.
+    if (!partition || partition->marks().durable_end != part->marks.durable_end) {
+      watch.tell();
       continue;
     }
-    partition->add_observer(watch);
-    // It may have moved since it was read.
-    if (partition->marks().durable_end != part->marks.durable_end) watch.on_durable();
+    watch.add(partition);
   }
 }
 
-void unwatch_here(Broker& owner, const std::vector<Part*>& parts, Watch& watch) {
-  for (const Part* part : parts) {
-    const PartitionRef partition = owner.find_partition(part->key);
-    if (partition) partition->remove_observer(watch);
-  }
-}
+void unwatch_here(Broker&, const std::vector<Part*>&, Watch& watch) { watch.remove_all(); }
 
 // --- On the shard of the connection
 // ----------------------------------------------------------------------
@@ -142,7 +154,8 @@ Task<void> wait_for_more(Broker& broker, std::vector<Part>& parts, Instant deadl
   for (Part& part : parts) by_owner[part.owner].push_back(&part);
   std::vector<Watched> watched;
   for (auto& [owner, group] : by_owner) {
-    watched.push_back({owner, std::move(group), std::make_unique<Watch>(broker.scheduler(), moved)});
+    auto watch = std::make_unique<Watch>(broker.scheduler(), *owner->scheduler, moved);
+    watched.push_back({owner, std::move(group), std::move(watch)});
   }
 
   const auto waiting = broker.waiting_fetches().insert(broker.waiting_fetches().end(), &moved);

@@ -3,11 +3,12 @@
 namespace penstock::broker {
 
 // Served because librdkafka compresses with lz4 only if it is (version 0 in range); consumer groups and
-// transactions are not served yet, which clients are told here rather than left to time out.
+// transactions are not served yet. The error is one that clients do not retry: kafka-python, for one, asks
+// again for ever after COORDINATOR_NOT_AVAILABLE.
 Task<kafka::FindCoordinatorResponse> answer(Broker&, const kafka::FindCoordinatorRequest& request,
                                             std::int16_t version) {
   constexpr std::int16_t kFirstWithKeyList = 4;
-  constexpr auto kNobody = kafka::KafkaError::kCoordinatorNotAvailable;
+  constexpr auto kNobody = kafka::KafkaError::kUnsupportedVersion;
   const std::string message =
       "consumer groups and transactions are not served; assign partitions instead";
   kafka::FindCoordinatorResponse response;

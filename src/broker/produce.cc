@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <optional>
 
 #include "broker/handlers.h"
 #include "broker/owner_call.h"
@@ -77,35 +78,45 @@ Append prepare(Broker& broker, const ProduceRequest& request, const std::string&
   return append;
 }
 
-// On the shard of the partitions: takes all batches in first, so that they can share commits, then
-// waits.
-Task<void> append_here(Broker& owner, std::vector<Append*>& appends, bool wait, Instant deadline) {
-  struct Pending {
-    Append* append;
-    PartitionRef partition;
-    log::Partition::Ticket ticket;
-  };
-  std::vector<Pending> pending;
-  for (Append* append : appends) {
-    PartitionRef partition = owner.find_partition(append->key);
-    if (!partition) {
-      refuse(*append, KafkaError::kKafkaStorageError,
-             "the partition could not be opened; see the server's log");
-      continue;
-    }
-    auto ticket = co_await partition->append(append->batch, append->leader_epoch);
-    if (!ticket) {
-      refuse(*append, ticket.error());
-      continue;
-    }
-    append->result.base_offset = ticket->base_offset;
-    append->result.log_start_offset = partition->marks().log_start;
-    pending.push_back(Pending{append, std::move(partition), std::move(*ticket)});
+// A batch that was taken in, until it is durable.
+struct Pending {
+  PartitionRef partition;
+  std::optional<log::Partition::Ticket> ticket;
+};
+
+Task<void> append_one(Broker& owner, Append& append, Pending& pending) {
+  PartitionRef partition = owner.find_partition(append.key);
+  if (!partition) {
+    refuse(append, KafkaError::kKafkaStorageError,
+           "the partition could not be opened; see the server's log");
+    co_return;
   }
+  auto ticket = co_await partition->append(append.batch, append.leader_epoch);
+  if (!ticket) {
+    refuse(append, ticket.error());
+    co_return;
+  }
+  append.result.base_offset = ticket->base_offset;
+  append.result.log_start_offset = partition->marks().log_start;
+  pending.partition = std::move(partition);
+  pending.ticket = std::move(*ticket);
+}
+
+// On the shard of the partitions: takes all batches in first, so that they can share commits, then
+// waits. They stand in line at their partitions all at once: were one to wait for another partition's
+// turn, a later request of the same connection could overtake it.
+Task<void> append_here(Broker& owner, std::vector<Append*>& appends, bool wait, Instant deadline) {
+  std::vector<Pending> pending(appends.size());
+  std::vector<Task<void>> taking_in;
+  for (std::size_t i = 0; i < appends.size(); ++i) {
+    taking_in.push_back(append_one(owner, *appends[i], pending[i]));
+  }
+  co_await join(owner.scheduler(), std::move(taking_in));
   if (!wait) co_return;
-  for (Pending& one : pending) {
-    auto durable = co_await one.partition->wait_durable(std::move(one.ticket), deadline);
-    if (!durable) refuse(*one.append, durable.error());
+  for (std::size_t i = 0; i < appends.size(); ++i) {
+    if (!pending[i].ticket) continue;
+    auto durable = co_await pending[i].partition->wait_durable(std::move(*pending[i].ticket), deadline);
+    if (!durable) refuse(*appends[i], durable.error());
   }
 }
 

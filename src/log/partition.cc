@@ -300,8 +300,10 @@ Task<Result<SegmentRef>> Partition::make_segment(std::uint64_t size_bytes,
   if (done) done = co_await context_.disk.sync_directory(directory_);
   if (done) co_return segment;
 
-  // Best effort: the error to report is the first one, and recovery removes an empty segment anyway.
+  // Best effort, under whichever name it has: the error to report is the first one, and recovery
+  // removes an unused segment anyway.
   (void)co_await context_.disk.remove(taken->path);
+  (void)co_await context_.disk.remove(segment->path());
   co_return Unexpected(done.error());
 }
 

@@ -1,7 +1,8 @@
 #include "log/recovery.h"
 
 #include <algorithm>
-#include <map>
+#include <set>
+#include <utility>
 
 #include "file/small_file.h"
 
@@ -11,9 +12,9 @@ namespace {
 
 constexpr std::uint64_t kScanWindowBytes = kMiB;
 
-// How far behind an unreadable place a later entry is looked for: a few commits of the usual largest
-// size.
-constexpr std::uint64_t kLookBeyondDamageBytes = 4 * kMiB;
+// How far behind an unreadable place a later entry is looked for: behind the largest batch that may
+// lie there, so that its damage cannot hide what was acknowledged after it.
+constexpr std::uint64_t kLookBeyondDamageBytes = kMaxBatchBytes + kMiB;
 
 constexpr std::string_view kTemporarySuffix = ".tmp";
 constexpr std::string_view kDamagedSuffix = ".damaged";
@@ -27,10 +28,11 @@ class Recovery {
     auto numbers = co_await list_segments();
     if (!numbers) co_return Unexpected(numbers.error());
     for (const std::uint64_t number : *numbers) {
-      const bool is_last = number == numbers->back();
-      found_.next_segment_number = number + 1;
-      if (auto taken = co_await take_in(number, is_last); !taken) co_return Unexpected(taken.error());
+      found_.next_segment_number = std::max(found_.next_segment_number, number + 1);
+      if (auto taken = co_await take_in(number); !taken) co_return Unexpected(taken.error());
     }
+    if (auto cleared = co_await clear_trailing(); !cleared) co_return Unexpected(cleared.error());
+    refuse_appends_if_the_end_is_unknown();
     if (auto sealed = co_await seal_all(); !sealed) co_return Unexpected(sealed.error());
     if (!found_.segments.empty()) {
       found_.log_start = found_.segments.front()->base_offset;
@@ -48,6 +50,8 @@ class Recovery {
     for (const std::string& name : *names) {
       if (const auto number = segment_number_of(name)) {
         numbers.push_back(*number);
+      } else if (const auto aside = set_aside_number_of(name)) {
+        note_aside(*aside);
       } else if (name.ends_with(kTemporarySuffix)) {
         if (auto removed = co_await disk_.remove(directory_ + "/" + name); !removed) {
           co_return Unexpected(removed.error());
@@ -58,7 +62,17 @@ class Recovery {
     co_return numbers;
   }
 
-  Task<Result<void>> take_in(std::uint64_t number, bool is_last) {
+  static std::optional<std::uint64_t> set_aside_number_of(std::string_view name) {
+    if (!name.ends_with(kDamagedSuffix)) return std::nullopt;
+    return segment_number_of(name.substr(0, name.size() - kDamagedSuffix.size()));
+  }
+
+  void note_aside(std::uint64_t number) {
+    aside_.insert(number);
+    found_.next_segment_number = std::max(found_.next_segment_number, number + 1);
+  }
+
+  Task<Result<void>> take_in(std::uint64_t number) {
     auto segment = std::make_shared<Segment>();
     segment->directory = directory_;
     OpenOptions options;
@@ -71,25 +85,54 @@ class Recovery {
     if (header) header = check_identity(*header, number);
     if (!header) {
       if (header.error().code() != ErrorCode::kCorrupt) co_return Unexpected(header.error());
-      co_return co_await set_aside(number, is_last, header.error());
+      co_return co_await set_aside(number, header.error());
     }
     segment->header = *header;
     const bool was_sealed = co_await load_seal(*segment);
     if (!was_sealed) {
       if (auto scanned = co_await scan(*segment); !scanned) co_return scanned;
-      if (segment->empty() && is_last) {
-        // Prepared, and never committed to: it holds nothing that was acknowledged.
-        co_return co_await disk_.remove(segment->path());
-      }
-      if (segment->empty()) {
-        // A newer segment is only begun when everything in the older ones is durable.
-        co_return co_await set_aside(number, is_last,
-                                     Error(ErrorCode::kCorrupt, "no readable entry in it"));
-      }
+    }
+    if (segment->empty()) {
+      without_entries_.push_back(number);
+      co_return Result<void>();
+    }
+    if (auto settled = co_await settle_without_entries(segment->base_offset); !settled) {
+      co_return settled;
     }
     report_damage(*segment);
     found_.segments.push_back(std::move(segment));
     co_return Result<void>();
+  }
+
+  // Segments without a readable entry, in front of one that begins at `next_base`. A newer segment is
+  // only begun when everything in the older ones is durable: so they held something exactly if offsets
+  // are missing.
+  Task<Result<void>> settle_without_entries(Offset next_base) {
+    const bool nothing_missing = next_base == known_end();
+    for (const std::uint64_t number : std::exchange(without_entries_, {})) {
+      auto done = nothing_missing ? co_await remove_unused(number)
+                                  : co_await set_aside(number, no_readable_entry());
+      if (!done) co_return done;
+    }
+    co_return Result<void>();
+  }
+
+  // The same at the log's end: prepared and never committed to, or torn in their first commit, unless
+  // something came after them.
+  Task<Result<void>> clear_trailing() {
+    for (const std::uint64_t number : std::exchange(without_entries_, {})) {
+      const bool is_last = aside_.upper_bound(number) == aside_.end();
+      auto done =
+          is_last ? co_await remove_unused(number) : co_await set_aside(number, no_readable_entry());
+      if (!done) co_return done;
+    }
+    co_return Result<void>();
+  }
+
+  static Error no_readable_entry() { return {ErrorCode::kCorrupt, "no readable entry in it"}; }
+
+  Task<Result<void>> remove_unused(std::uint64_t number) {
+    return disk_.remove(directory_ + "/" + segment_file_name(number));
   }
 
   Result<SegmentHeader> check_identity(const SegmentHeader& header, std::uint64_t number) const {
@@ -102,24 +145,27 @@ class Recovery {
   }
 
   // A segment whose salt is gone says nothing any more. Its name is changed, its bytes are kept.
-  Task<Result<void>> set_aside(std::uint64_t number, bool is_last, Error reason) {
+  Task<Result<void>> set_aside(std::uint64_t number, Error reason) {
     const std::string path = directory_ + "/" + segment_file_name(number);
     const std::string aside = path + std::string(kDamagedSuffix);
     if (auto renamed = co_await disk_.rename(path, aside); !renamed) co_return renamed;
     if (auto synced = co_await disk_.sync_directory(directory_); !synced) co_return synced;
-    const Offset from = expected_base(number).value_or(Offset{0});
+    note_aside(number);
     found_.report.findings.push_back(
         fmt::format("{}: offsets from {} on are unreadable: {}; the file is kept as {}",
-                    id_.to_string(), from, reason.message(), aside));
-    if (is_last) {
-      found_.append_refusal = Error(
-          ErrorCode::kFenced,
-          fmt::format(
-              "{}: the newest segment is unreadable (kept as {}), so the next offset is not known; "
-              "delete and create the topic again, or restore the file",
-              id_.to_string(), aside));
-    }
+                    id_.to_string(), known_end(), reason.message(), aside));
     co_return Result<void>();
+  }
+
+  // At this start or an earlier one: as long as the file is there and nothing newer is.
+  void refuse_appends_if_the_end_is_unknown() {
+    if (aside_.upper_bound(newest_kept()) == aside_.end()) return;
+    found_.append_refusal = Error(
+        ErrorCode::kFenced,
+        fmt::format("{}: the newest segment is unreadable (kept as {}/{}{}), so the next offset is "
+                    "not known; delete and create the topic again, or restore the file",
+                    id_.to_string(), directory_, segment_file_name(*aside_.rbegin()), kDamagedSuffix));
+    found_.report.findings.push_back(found_.append_refusal->message());
   }
 
   Task<bool> load_seal(Segment& segment) {
@@ -165,7 +211,10 @@ class Recovery {
       // served, so they must first be as durable as they look.
       if (auto synced = co_await segment.file->sync(SyncScope::kAll); !synced) co_return synced;
       const SealCut cut = whole ? SealCut::kToData : SealCut::kNone;
-      if (auto sealed = co_await seal(disk_, segment, cut); !sealed) co_return sealed;
+      auto sealed = co_await seal(disk_, segment, cut);
+      if (!sealed && sealed.error().code() != ErrorCode::kNoSpace) co_return sealed;
+      // On a full disk it is read without its seal, and scanned again at the next start.
+      segment.sealed = true;
     }
     co_return Result<void>();
   }
@@ -178,16 +227,30 @@ class Recovery {
     }
   }
 
+  // Where what has been taken in ends.
+  Offset known_end() const {
+    return found_.segments.empty() ? Offset{0} : found_.segments.back()->next_offset;
+  }
+
+  std::uint64_t newest_kept() const {
+    return found_.segments.empty() ? 0 : found_.segments.back()->header.number;
+  }
+
+  // Where the segment `number` must begin; nothing when what should be in front of it is not there.
   std::optional<Offset> expected_base(std::uint64_t number) const {
-    if (!found_.segments.empty()) return found_.segments.back()->next_offset;
-    if (number == kFirstSegmentNumber) return Offset{0};
-    return std::nullopt;
+    const auto aside = aside_.upper_bound(newest_kept());
+    const bool after_aside = aside != aside_.end() && *aside < number;
+    const bool starts_late = found_.segments.empty() && number != kFirstSegmentNumber;
+    if (after_aside || starts_late) return std::nullopt;
+    return known_end();
   }
 
   Disk& disk_;
   std::string directory_;
   PartitionId id_;
   RecoveredPartition found_;
+  std::vector<std::uint64_t> without_entries_;  // not settled yet
+  std::set<std::uint64_t> aside_;               // the numbers of segments that are set aside
 };
 
 }  // namespace
@@ -260,7 +323,9 @@ Task<Result<ScanResult>> scan_segment(Segment& segment, std::optional<Offset> ex
     }
     const BatchHeader& batch = (*entry)->batch_header;
     if (expected && batch.base_offset < *expected) break;
-    if (expected && batch.base_offset > *expected) {
+    // What is missing in front of a segment's first entry, nothing was skipped in it for.
+    const bool missing_before = segment.empty() && (*entry)->position == kFirstCommit;
+    if (expected && batch.base_offset > *expected && !missing_before) {
       segment.damaged.push_back(DamagedRange{*expected, batch.base_offset, here.place()});
     }
     segment.note(batch, (*entry)->position, (*entry)->header.entry_bytes());

@@ -154,6 +154,8 @@ Task<Result<std::unique_ptr<File>>> SegmentPool::fill(std::string path, std::uin
   auto file = co_await disk_.open(path, options);
   if (!file) co_return Unexpected(file.error());
   Result<void> done = co_await (*file)->allocate(size_bytes);
+  // A retired file may be larger than what was written of it.
+  if (done && written_bytes > 0) done = co_await (*file)->truncate(size_bytes);
   if (done && preparation == Preparation::kWritten) {
     done = co_await write_zeros(**file, align_down(written_bytes, kBlockBytes), size_bytes);
   }

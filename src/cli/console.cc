@@ -1,0 +1,83 @@
+#include "cli/console.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <system_error>
+
+#include "cli/exit_code.h"
+
+namespace penstock::cli {
+
+namespace {
+
+constexpr std::size_t kColumnsElsewhere = 100;  // in files and pipes
+constexpr std::size_t kFewestColumns = 60;
+constexpr std::size_t kMostColumns = 120;  // longer lines are hard to read
+constexpr auto kProgressInterval = std::chrono::milliseconds(200);
+constexpr std::string_view kEraseLine = "\r\x1b[K";
+
+// A stream in memory (fmemopen, open_memstream) has no descriptor.
+bool is_terminal(std::FILE* stream) {
+  const int fd = ::fileno(stream);
+  return fd >= 0 && ::isatty(fd) == 1;
+}
+
+}  // namespace
+
+Console::Console(std::FILE* out, std::FILE* err)
+    : out_(out), err_(err), out_is_terminal_(is_terminal(out)), err_is_terminal_(is_terminal(err)) {}
+
+void Console::write(std::string_view text) {
+  end_progress();
+  if (std::fwrite(text.data(), 1, text.size(), out_) < text.size() && errno == EPIPE) end_quietly();
+}
+
+void Console::complain(std::string_view text) {
+  end_progress();
+  if (std::fflush(out_) != 0 && errno == EPIPE) end_quietly();
+  fmt::print(err_, "penstock: {}\n", text);
+}
+
+void Console::progress(std::string_view line) {
+  const auto now = SteadyClock::now();
+  if (!err_is_terminal_ || now < next_progress_) return;
+  next_progress_ = now + kProgressInterval;
+  progress_shown_ = true;
+  fmt::print(err_, "{}{}", kEraseLine, line.substr(0, columns() - 1));
+  std::fflush(err_);
+}
+
+void Console::end_progress() {
+  if (!progress_shown_) return;
+  progress_shown_ = false;
+  fmt::print(err_, "{}", kEraseLine);
+  std::fflush(err_);
+}
+
+std::size_t Console::columns() const {
+  winsize size{};
+  const int fd = ::fileno(out_is_terminal_ ? out_ : err_);
+  if (fd < 0 || ::ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return kColumnsElsewhere;
+  return std::clamp<std::size_t>(size.ws_col, kFewestColumns, kMostColumns);
+}
+
+bool Console::colours() const {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread, and nobody sets the environment.
+  return out_is_terminal_ && std::getenv("NO_COLOR") == nullptr;
+}
+
+bool Console::flush() {
+  end_progress();
+  if (std::fflush(out_) == 0 && std::ferror(out_) == 0) return true;
+  if (errno == EPIPE) end_quietly();
+  complain(Error::from_errno(errno, "write the output"));
+  return false;
+}
+
+void Console::end_quietly() { ::_exit(kFailed); }
+
+}  // namespace penstock::cli

@@ -1,0 +1,72 @@
+// KafkaClient: what the command line asks of a Kafka cluster, through the Kafka protocol.
+//
+// Works with any broker that speaks the protocol. Finds the controller and the leaders in the metadata,
+// and connects to the addresses that the brokers advertise.
+//
+// Ownership: owns its connections. Threading: one thread at a time.
+// Errors: those of KafkaConnection, and what a broker answered, as to_error() (kafka_advice.h) puts it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/kafka_connection.h"
+#include "kafka/messages/metadata.h"
+
+namespace penstock::cli {
+
+// A partition's ends, as its leader told them, or why it did not.
+struct PartitionOffsets {
+  std::int32_t partition = 0;
+  Offset earliest;
+  Offset latest;
+  std::optional<Error> error;
+};
+
+class KafkaClient {
+ public:
+  using Metadata = kafka::MetadataResponse;
+
+  // Connects to the first of `brokers` that answers. All calls together end by the deadline.
+  static Result<KafkaClient> connect(const std::vector<server::Address>& brokers, Deadline deadline);
+
+  // All topics, with their partitions and the brokers.
+  Result<Metadata> all_topics();
+  // One topic; never creates it.
+  Result<Metadata::Topic> topic(const std::string& name);
+  // The ends of all partitions, in the order of `topic`. The topic is one that topic() returned.
+  Result<std::vector<PartitionOffsets>> offsets(const Metadata::Topic& topic);
+
+  // `partitions` may be kBrokersDefault. Returns how many partitions it has, or kBrokersDefault when an
+  // old broker does not tell.
+  static constexpr std::int32_t kBrokersDefault = -1;
+  Result<std::int32_t> create_topic(const std::string& name, std::int32_t partitions);
+  Result<void> delete_topic(const std::string& name);
+
+ private:
+  KafkaClient(std::unique_ptr<KafkaConnection> first, Deadline deadline)
+      : first_(std::move(first)), deadline_(deadline) {}
+
+  Result<Metadata> fetch_metadata(const kafka::MetadataRequest& request);
+  // The connection to a broker that the last metadata named.
+  Result<KafkaConnection*> connection_to(std::int32_t node_id);
+  Result<KafkaConnection*> controller();
+  // Asks the controller, and the new one when it has just changed. `outcome_of` finds the topic's error
+  // code in the response.
+  template <typename Request, typename OutcomeOf>
+  Result<typename Request::Response> ask_controller(const Request& request, OutcomeOf outcome_of);
+  Result<void> list_offsets(const std::string& topic, std::int32_t leader, std::int64_t timestamp,
+                            std::vector<PartitionOffsets*>& partitions);
+  std::int32_t server_timeout_ms() const;
+
+  std::unique_ptr<KafkaConnection> first_;
+  Deadline deadline_;
+  std::map<std::string, std::unique_ptr<KafkaConnection>> connections_;  // by address
+  std::map<std::int32_t, server::Address> brokers_;
+  std::int32_t controller_id_ = -1;
+};
+
+}  // namespace penstock::cli

@@ -1,0 +1,247 @@
+#include "cli/topic_command.h"
+
+#include <nlohmann/json.hpp>
+
+#include "cli/exit_code.h"
+#include "cli/kafka_client.h"
+#include "cli/text.h"
+
+namespace penstock::cli {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Metadata = KafkaClient::Metadata;
+
+constexpr int kMaxPartitions = 100'000;
+constexpr int kMaxTimeoutSeconds = 3600;
+
+struct TopicOptions {
+  std::string brokers = "127.0.0.1:9092";
+  int timeout_seconds = 10;
+  std::string name;
+  std::int32_t partitions = KafkaClient::kBrokersDefault;
+  bool json = false;
+};
+
+// "HOST:PORT[,HOST:PORT...]".
+Result<std::vector<server::Address>> parse_brokers(const std::string& text) {
+  std::vector<server::Address> brokers;
+  for (const std::string& part : CLI::detail::split(text, ',')) {
+    const auto address = server::parse_address(part);
+    if (!address) return Unexpected(address.error());
+    brokers.push_back(*address);
+  }
+  return brokers;
+}
+
+// For CLI11: an empty string when the text is right.
+std::string check_brokers(const std::string& text) {
+  const auto brokers = parse_brokers(text);
+  return brokers ? "" : brokers.error().message();
+}
+
+Result<KafkaClient> connect(const TopicOptions& options) {
+  const auto brokers = parse_brokers(options.brokers);
+  if (!brokers) return Unexpected(brokers.error());
+  return KafkaClient::connect(*brokers, Deadline(std::chrono::seconds(options.timeout_seconds)));
+}
+
+std::string topic_id(const Metadata::Topic& topic) {
+  return topic.topic_id.is_zero() ? "" : to_hex(topic.topic_id.bytes);
+}
+
+std::string joined(const std::vector<std::int32_t>& numbers) {
+  return fmt::format("{}", fmt::join(numbers, ","));
+}
+
+Result<void> create(const TopicOptions& options, Console& console) {
+  auto client = connect(options);
+  if (!client) return Unexpected(client.error());
+  const auto partitions = client->create_topic(options.name, options.partitions);
+  if (!partitions) return Unexpected(partitions.error());
+  if (*partitions == KafkaClient::kBrokersDefault) {
+    console.print("created topic '{}'\n", options.name);
+  } else {
+    console.print("created topic '{}' with {}\n", options.name,
+                  count_of(static_cast<std::uint64_t>(*partitions), "partition"));
+  }
+  return {};
+}
+
+Result<void> remove(const TopicOptions& options, Console& console) {
+  auto client = connect(options);
+  if (!client) return Unexpected(client.error());
+  if (auto deleted = client->delete_topic(options.name); !deleted) return deleted;
+  console.print("deleted topic '{}'\n", options.name);
+  return {};
+}
+
+Result<void> list(const TopicOptions& options, Console& console) {
+  auto client = connect(options);
+  if (!client) return Unexpected(client.error());
+  auto metadata = client->all_topics();
+  if (!metadata) return Unexpected(metadata.error());
+  auto& topics = metadata->topics;
+  std::ranges::sort(topics, {}, &Metadata::Topic::name);
+  if (options.json) {
+    Json json = Json::array();
+    for (const auto& topic : topics) {
+      json.push_back({{"name", topic.name.value_or("")},
+                      {"id", topic_id(topic)},
+                      {"partitions", topic.partitions.size()},
+                      {"internal", topic.is_internal}});
+    }
+    console.print("{}\n", json.dump(2));
+    return {};
+  }
+  if (topics.empty()) {
+    console.print("no topics; `penstock topic create NAME` makes one\n");
+    return {};
+  }
+  Table table({{"TOPIC", Table::Align::kLeft}, {"PARTITIONS", Table::Align::kRight}});
+  for (const auto& topic : topics) {
+    table.add({topic.name.value_or(""), std::to_string(topic.partitions.size())});
+  }
+  console.write(table.to_string());
+  return {};
+}
+
+Json describe_as_json(const Metadata::Topic& topic, const std::vector<PartitionOffsets>& offsets) {
+  Json json = {
+      {"name", topic.name.value_or("")}, {"id", topic_id(topic)}, {"internal", topic.is_internal}};
+  Json& partitions = json["partitions"] = Json::array();
+  for (std::size_t i = 0; i < offsets.size(); ++i) {
+    const Metadata::Partition& partition = topic.partitions[i];
+    Json row = {{"partition", partition.partition_index},
+                {"leader", partition.leader_id},
+                {"leader_epoch", partition.leader_epoch},
+                {"replicas", partition.replica_nodes},
+                {"in_sync", partition.isr_nodes}};
+    if (offsets[i].error) {
+      row["error"] = offsets[i].error->message();
+    } else {
+      row["earliest"] = offsets[i].earliest.value;
+      row["latest"] = offsets[i].latest.value;
+    }
+    partitions.push_back(std::move(row));
+  }
+  return json;
+}
+
+void describe_as_table(const Metadata::Topic& topic, const std::vector<PartitionOffsets>& offsets,
+                       Console& console) {
+  console.print("topic       {}\n", topic.name.value_or(""));
+  if (!topic.topic_id.is_zero()) console.print("id          {}\n", topic_id(topic));
+  console.print("partitions  {}\n\n", topic.partitions.size());
+  constexpr auto kRight = Table::Align::kRight;
+  Table table({{"PARTITION", kRight},
+               {"LEADER", kRight},
+               {"REPLICAS", kRight},
+               {"IN SYNC", kRight},
+               {"EARLIEST", kRight},
+               {"LATEST", kRight}});
+  for (std::size_t i = 0; i < offsets.size(); ++i) {
+    const Metadata::Partition& partition = topic.partitions[i];
+    const bool known = !offsets[i].error;
+    table.add({std::to_string(partition.partition_index),
+               partition.leader_id < 0 ? "none" : std::to_string(partition.leader_id),
+               joined(partition.replica_nodes), joined(partition.isr_nodes),
+               known ? fmt::format("{}", offsets[i].earliest) : "?",
+               known ? fmt::format("{}", offsets[i].latest) : "?"});
+  }
+  console.write(table.to_string());
+}
+
+Result<void> describe(const TopicOptions& options, Console& console) {
+  auto client = connect(options);
+  if (!client) return Unexpected(client.error());
+  const auto topic = client->topic(options.name);
+  if (!topic) return Unexpected(topic.error());
+  const auto offsets = client->offsets(*topic);
+  if (!offsets) return Unexpected(offsets.error());
+  if (options.json) {
+    console.print("{}\n", describe_as_json(*topic, *offsets).dump(2));
+  } else {
+    describe_as_table(*topic, *offsets, console);
+  }
+  for (const PartitionOffsets& partition : *offsets) {
+    if (!partition.error) continue;
+    return Unexpected(partition.error->context(fmt::format("partition {}", partition.partition)));
+  }
+  return {};
+}
+
+// One of the subcommands, with what it does.
+class TopicCommand {
+ public:
+  using Action = Result<void> (*)(const TopicOptions&, Console&);
+
+  TopicCommand(CLI::App& parent, const char* name, const char* description, const char* example)
+      : app_(*parent.add_subcommand(name, description)), options_(std::make_shared<TopicOptions>()) {
+    app_.footer(fmt::format("Example:\n  penstock topic {}", example));
+    app_.add_option("--brokers", options_->brokers, "Brokers to ask; the first that answers is taken")
+        ->envname("PENSTOCK_BROKERS")
+        ->type_name("HOST:PORT[,HOST:PORT...]")
+        ->check(check_brokers)
+        ->capture_default_str();
+    app_.add_option("--timeout", options_->timeout_seconds, "When to give up")
+        ->type_name("SECONDS")
+        ->check(CLI::Range(1, kMaxTimeoutSeconds).description(""))
+        ->capture_default_str();
+  }
+
+  TopicCommand& with_name() {
+    app_.add_option("NAME", options_->name, "The topic")->type_name("")->required();
+    return *this;
+  }
+  TopicCommand& with_partitions() {
+    app_.add_option("--partitions", options_->partitions, "How many; else the broker's default")
+        ->type_name("N")
+        ->check(CLI::Range(1, kMaxPartitions).description(""));
+    return *this;
+  }
+  TopicCommand& with_json() {
+    app_.add_flag("--json", options_->json, "Print JSON");
+    return *this;
+  }
+  void does(Action action, Console& console, int& exit_code) {
+    app_.callback([action, options = options_, &console, &exit_code] {
+      const Result<void> done = action(*options, console);
+      if (done) return;
+      console.complain(done.error());
+      exit_code = kFailed;
+    });
+  }
+
+ private:
+  CLI::App& app_;
+  std::shared_ptr<TopicOptions> options_;
+};
+
+}  // namespace
+
+void add_topic_command(CLI::App& app, Console& console, int& exit_code) {
+  CLI::App& topic =
+      *app.add_subcommand("topic", "Create, list, describe and delete topics, at any Kafka broker");
+  topic.require_subcommand(1);
+  topic.footer("Example:\n  penstock topic list --brokers 127.0.0.1:9092");
+  TopicCommand(topic, "create", "Create a topic", "create orders --partitions 4")
+      .with_name()
+      .with_partitions()
+      .does(create, console, exit_code);
+  TopicCommand(topic, "list", "List all topics", "list --json")
+      .with_json()
+      .does(list, console, exit_code);
+  TopicCommand(topic, "describe", "Show a topic's partitions, their leaders and offsets",
+               "describe orders")
+      .with_name()
+      .with_json()
+      .does(describe, console, exit_code);
+  TopicCommand(topic, "delete", "Delete a topic and all of its messages; nobody is asked again",
+               "delete orders --brokers 10.0.0.7:9092")
+      .with_name()
+      .does(remove, console, exit_code);
+}
+
+}  // namespace penstock::cli

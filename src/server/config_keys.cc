@@ -1,0 +1,363 @@
+#include "server/config_keys.h"
+
+#include <algorithm>
+#include <bit>
+#include <cctype>
+#include <limits>
+#include <numeric>
+#include <vector>
+
+#include "server/address.h"
+#include "server/config_values.h"
+
+namespace penstock::server {
+
+namespace {
+
+using Setter = Result<void> (*)(Config&, std::string_view);
+using Getter = std::string (*)(const Config&);
+
+// Each key names its place in Config by a lambda without captures, for reading and for writing.
+// NOLINTNEXTLINE(bugprone-macro-parentheses): `member` is a name, or names with dots.
+#define FIELD(member) [](auto& config) -> auto& { return config.member; }
+
+enum class Unit { kCount, kBytes, kDuration };
+
+struct NumberRule {
+  Unit unit = Unit::kCount;
+  std::int64_t min = 0;
+  std::int64_t max = 0;
+  bool power_of_two = false;
+};
+
+constexpr NumberRule count_between(std::int64_t min, std::int64_t max) {
+  return {Unit::kCount, min, max};
+}
+constexpr NumberRule bytes_between(std::uint64_t min, std::uint64_t max) {
+  return {Unit::kBytes, static_cast<std::int64_t>(min), static_cast<std::int64_t>(max)};
+}
+constexpr NumberRule power_of_two_between(std::uint64_t min, std::uint64_t max) {
+  return {Unit::kBytes, static_cast<std::int64_t>(min), static_cast<std::int64_t>(max), true};
+}
+constexpr NumberRule duration_between(Duration min, Duration max) {
+  return {Unit::kDuration, min.count(), max.count()};
+}
+
+std::string format_number(std::int64_t value, Unit unit) {
+  switch (unit) {
+    case Unit::kCount: return fmt::format("{}", value);
+    case Unit::kBytes: return format_size(value);
+    case Unit::kDuration: return format_duration(Duration(value));
+  }
+  return {};
+}
+
+Result<std::int64_t> parse_number(std::string_view text, Unit unit) {
+  switch (unit) {
+    case Unit::kCount: return parse_count(text);
+    case Unit::kBytes: return parse_size(text);
+    case Unit::kDuration: {
+      const Result<Duration> duration = parse_duration(text);
+      if (!duration) return Unexpected(duration.error());
+      return duration->count();
+    }
+  }
+  return 0;
+}
+
+std::string describe(const NumberRule& rule) {
+  const char* kind = rule.unit == Unit::kCount   ? "number"
+                     : rule.unit == Unit::kBytes ? "size"
+                                                 : "duration";
+  return fmt::format("{}{}, {} .. {}", kind, rule.power_of_two ? " (a power of two)" : "",
+                     format_number(rule.min, rule.unit), format_number(rule.max, rule.unit));
+}
+
+Result<std::int64_t> parse_checked(std::string_view text, const NumberRule& rule) {
+  const Result<std::int64_t> value = parse_number(text, rule.unit);
+  if (!value) return value;
+  const bool fits = *value >= rule.min && *value <= rule.max;
+  if (fits && (!rule.power_of_two || std::has_single_bit(static_cast<std::uint64_t>(*value))))
+    return value;
+  return fail(ErrorCode::kInvalidArgument, "{} is not allowed; {}", text, describe(rule));
+}
+
+template <auto kField, NumberRule kRule>
+ConfigKey number_key(std::string_view name, std::string_view help, std::string_view flag = {}) {
+  const Setter set = [](Config& config, std::string_view text) -> Result<void> {
+    const Result<std::int64_t> value = parse_checked(text, kRule);
+    if (!value) return Unexpected(value.error());
+    auto& field = kField(config);
+    using Field = std::remove_reference_t<decltype(field)>;
+    if constexpr (std::is_same_v<Field, Duration>) {
+      field = Duration(*value);
+    } else {
+      static_assert(std::in_range<Field>(kRule.min) && std::in_range<Field>(kRule.max),
+                    "the rule allows more than fits");
+      field = static_cast<Field>(*value);
+    }
+    return {};
+  };
+  const Getter get = [](const Config& config) {
+    const auto& field = kField(config);
+    if constexpr (std::is_same_v<std::remove_cvref_t<decltype(field)>, Duration>) {
+      return format_number(field.count(), kRule.unit);
+    } else {
+      return format_number(static_cast<std::int64_t>(field), kRule.unit);
+    }
+  };
+  return {name, flag, describe(kRule), kRule.unit != Unit::kCount, help, set, get};
+}
+
+template <auto kField>
+ConfigKey bool_key(std::string_view name, std::string_view help, std::string_view flag = {}) {
+  const Setter set = [](Config& config, std::string_view text) -> Result<void> {
+    const Result<bool> value = parse_bool(text);
+    if (!value) return Unexpected(value.error());
+    kField(config) = *value;
+    return {};
+  };
+  const Getter get = [](const Config& config) {
+    return std::string(kField(config) ? "true" : "false");
+  };
+  return {name, flag, "true|false", false, help, set, get};
+}
+
+// `kCheck` is a parser whose result is thrown away: the text itself is kept.
+template <auto kField, auto kCheck>
+ConfigKey text_key(std::string_view name, std::string_view type, std::string_view help,
+                   std::string_view flag = {}) {
+  const Setter set = [](Config& config, std::string_view text) -> Result<void> {
+    if (const auto checked = kCheck(text); !checked) return Unexpected(checked.error());
+    kField(config) = std::string(text);
+    return {};
+  };
+  const Getter get = [](const Config& config) { return std::string(kField(config)); };
+  return {name, flag, std::string(type), true, help, set, get};
+}
+
+template <auto kField, auto kParse, auto kPrint>
+ConfigKey choice_key(std::string_view name, std::string_view type, std::string_view help,
+                     std::string_view flag = {}) {
+  const Setter set = [](Config& config, std::string_view text) -> Result<void> {
+    const auto value = kParse(text);
+    if (!value) return Unexpected(value.error());
+    kField(config) = *value;
+    return {};
+  };
+  const Getter get = [](const Config& config) { return std::string(kPrint(kField(config))); };
+  return {name, flag, std::string(type), true, help, set, get};
+}
+
+Result<void> check_advertised(std::string_view text) {
+  if (text.empty()) return {};
+  const Result<Address> address = parse_address(text);
+  if (!address) return Unexpected(address.error());
+  if (!address->is_wildcard()) return {};
+  return fail(ErrorCode::kInvalidArgument,
+              "clients cannot connect to '{}'; name this machine as they know it", text);
+}
+
+Result<void> check_not_empty(std::string_view text) {
+  if (!text.empty()) return {};
+  return fail(ErrorCode::kInvalidArgument, "must not be empty");
+}
+
+Result<void> check_log_level(std::string_view text) {
+  for (const std::string_view level : {"trace", "debug", "info", "warn", "error", "critical", "off"}) {
+    if (text == level) return {};
+  }
+  return fail(
+      ErrorCode::kInvalidArgument,
+      "'{}' is not a log level; use 'trace', 'debug', 'info', 'warn', 'error', 'critical' or 'off'",
+      text);
+}
+
+std::string_view print_uring_use(UringUse use) {
+  switch (use) {
+    case UringUse::kAuto: return "auto";
+    case UringUse::kOn: return "on";
+    case UringUse::kOff: return "off";
+  }
+  return "unknown";
+}
+
+std::string_view print_io_mode(RequestedIoMode mode) { return to_string(mode); }
+
+constexpr Duration kDay = std::chrono::hours(24);
+constexpr Duration kSecond = std::chrono::seconds(1);
+
+std::vector<ConfigKey> server_keys() {
+  return {
+      text_key<FIELD(listen), parse_address>(
+          "server.listen", "HOST:PORT",
+          "The address that clients connect to. Port 0 takes any free port.", "--listen"),
+      text_key<FIELD(advertised), check_advertised>(
+          "server.advertised", "HOST:PORT, or empty",
+          "The address that clients are told to connect to. Empty: the listening address, or this "
+          "machine's name when the server listens on every address.",
+          "--advertised"),
+      number_key<FIELD(shards), count_between(0, 256)>(
+          "server.shards", "Threads, each with its own partitions and connections. 0: one per core.",
+          "--shards"),
+      bool_key<FIELD(pin_shards)>(
+          "server.pin_shards",
+          "Whether each shard's thread stays on one core. For machines that run nothing else."),
+      choice_key<FIELD(io), parse_io_mode, print_io_mode>(
+          "server.io", "auto|direct|uncached|buffered",
+          "How data reaches the device. 'auto' takes the best that the file system honours and says "
+          "which; any other is had or refused.",
+          "--io"),
+      choice_key<FIELD(io_uring), parse_uring_use, print_uring_use>(
+          "server.io_uring", "auto|on|off",
+          "Whether to use io_uring. 'auto' uses it when the kernel grants it; without it, a pool of "
+          "threads does the I/O.",
+          "--io-uring"),
+      number_key<FIELD(max_connections), count_between(1, 1'000'000)>(
+          "server.max_connections", "Connections of each shard; more than that are closed at once."),
+      number_key<FIELD(idle_timeout), duration_between(kSecond, 30 * kDay)>(
+          "server.idle_timeout", "A connection on which nothing moves for so long is closed."),
+      number_key<FIELD(max_request_bytes), bytes_between(kKiB, kGiB)>(
+          "server.max_request_bytes",
+          "The largest request; a connection that announces a larger one is closed."),
+      number_key<FIELD(max_requests_per_connection), count_between(1, 10'000)>(
+          "server.max_requests_per_connection",
+          "Requests of one connection that may be under way or unanswered; then its socket is not "
+          "read."),
+      number_key<FIELD(inflight_bytes_per_connection), bytes_between(64 * kKiB, 16 * kGiB)>(
+          "server.inflight_bytes_per_connection",
+          "Bytes of one connection's requests that may be under way; then its socket is not read. A "
+          "single larger request is taken alone."),
+      number_key<FIELD(inflight_bytes_per_shard), bytes_between(kMiB, 1024 * kGiB)>(
+          "server.inflight_bytes_per_shard",
+          "Bytes of all requests of one shard that may be under way; then its sockets are not read."),
+      number_key<FIELD(unsent_bytes_per_connection), bytes_between(64 * kKiB, 16 * kGiB)>(
+          "server.unsent_bytes_per_connection",
+          "Bytes of responses that a client has not taken; then no more of its requests are begun."),
+      number_key<FIELD(shutdown_grace), duration_between(Duration::zero(), kDay)>(
+          "server.shutdown_grace", "How long a stop waits for requests that are under way."),
+  };
+}
+
+std::vector<ConfigKey> data_and_log_keys() {
+  return {
+      text_key<FIELD(data_directory), check_not_empty>(
+          "data.directory", "path",
+          "Where everything is kept. One server at a time; made when it is missing.", "--data"),
+      text_key<FIELD(log_level), check_log_level>("log.level",
+                                                  "trace|debug|info|warn|error|critical|off",
+                                                  "What is logged, to standard error.", "--log-level"),
+  };
+}
+
+std::vector<ConfigKey> broker_keys() {
+  constexpr std::int64_t kMaxInt32 = std::numeric_limits<std::int32_t>::max();
+  return {
+      number_key<FIELD(broker.node_id), count_between(0, kMaxInt32)>(
+          "broker.node_id", "This broker's number, as clients see it."),
+      text_key<FIELD(broker.cluster_id), check_not_empty>("broker.cluster_id", "text",
+                                                          "The cluster's name, as clients see it."),
+      bool_key<FIELD(broker.auto_create_topics)>(
+          "broker.auto_create_topics", "Whether using a topic that does not exist creates it."),
+      number_key<FIELD(broker.default_partitions), count_between(1, 10'000)>(
+          "broker.default_partitions",
+          "Partitions of a topic that is created without saying how many."),
+      number_key<FIELD(broker.max_message_bytes), bytes_between(kKiB, kGiB)>(
+          "broker.max_message_bytes",
+          "The largest record batch that is accepted, as producers send it (compressed). Kafka's "
+          "message.max.bytes."),
+      number_key<FIELD(broker.max_fetch_bytes), bytes_between(64 * kKiB, kGiB)>(
+          "broker.max_fetch_bytes",
+          "The most that one Fetch response carries, whatever the client asks for; a single batch "
+          "may exceed it."),
+      number_key<FIELD(broker.max_partitions), count_between(1, 1'000'000)>(
+          "broker.max_partitions", "Partitions of this broker, over all topics."),
+  };
+}
+
+std::vector<ConfigKey> storage_keys() {
+  return {
+      number_key<FIELD(broker.partition.segment_bytes), power_of_two_between(kMiB, 4 * kGiB)>(
+          "storage.segment_bytes",
+          "The largest segment file. A partition's segments grow up to it by doubling."),
+      number_key<FIELD(broker.partition.commit_depth), count_between(1, 8)>(
+          "storage.commit_depth",
+          "Commits of one partition that may be on their way to the device at once."),
+      number_key<FIELD(broker.partition.commit_bytes), bytes_between(4 * kKiB, 64 * kMiB)>(
+          "storage.commit_bytes",
+          "A commit stops collecting at this size; a single larger batch still goes out whole."),
+      number_key<FIELD(broker.partition.pending_bytes), bytes_between(64 * kKiB, 4 * kGiB)>(
+          "storage.pending_bytes",
+          "Bytes of one partition that are accepted and not yet durable; beyond, producers wait."),
+      number_key<FIELD(broker.partition.tail_bytes), bytes_between(0, 4 * kGiB)>(
+          "storage.tail_bytes",
+          "Newest bytes of each partition that are kept in memory, for consumers that keep up."),
+  };
+}
+
+std::vector<ConfigKey> pool_keys() {
+  return {
+      number_key<FIELD(pool.smallest_bytes), power_of_two_between(512 * kKiB, 4 * kGiB)>(
+          "pool.smallest_bytes", "The first segment of a partition. At most storage.segment_bytes."),
+      number_key<FIELD(pool.ready_files), count_between(0, 10'000)>(
+          "pool.ready_files",
+          "Files of the smallest size that each shard keeps ready, written once, for partitions that "
+          "begin."),
+      number_key<FIELD(pool.max_spare_bytes), bytes_between(0, 1024 * kGiB)>(
+          "pool.max_spare_bytes",
+          "Segment files that each shard keeps for reuse; beyond, they are removed."),
+  };
+}
+
+#undef FIELD
+
+std::vector<ConfigKey> make_table() {
+  std::vector<ConfigKey> table;
+  for (const auto& part :
+       {server_keys(), data_and_log_keys(), broker_keys(), storage_keys(), pool_keys()}) {
+    table.insert(table.end(), part.begin(), part.end());
+  }
+  return table;
+}
+
+// Levenshtein's distance: letters inserted, removed or replaced.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), 0);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j + 1] + 1, row[j] + 1});
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+std::string ConfigKey::environment_name() const {
+  std::string text = "PENSTOCK_";
+  for (const char c : name) {
+    text.push_back(c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c))));
+  }
+  return text;
+}
+
+std::span<const ConfigKey> config_keys() {
+  static const std::vector<ConfigKey> table = make_table();
+  return table;
+}
+
+const ConfigKey* find_config_key(std::string_view name) {
+  const auto found = std::ranges::find(config_keys(), name, &ConfigKey::name);
+  return found == config_keys().end() ? nullptr : &*found;
+}
+
+const ConfigKey& nearest_config_key(std::string_view name) {
+  const auto distance_to = [name](const ConfigKey& key) { return distance(name, key.name); };
+  return *std::ranges::min_element(config_keys(), {}, distance_to);
+}
+
+}  // namespace penstock::server

@@ -1,0 +1,71 @@
+// FrameReader: cuts what a client sends into request frames.
+//
+// Reads as much as there is at once, so one system call brings many small requests. A frame that does
+// not fit the receive buffer gets a buffer of its own, which the rest is received into directly: a 1
+// MiB Produce is not copied again. Memory is claimed as bytes arrive, never on the word of a size field
+// alone.
+//
+// Ownership: the socket, the budget and the clock must outlive it.
+// Threading: the shard's scheduler; one next() at a time.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "base/aligned_buffer.h"
+#include "kafka/frame.h"
+#include "server/request_budget.h"
+#include "server/socket_io.h"
+
+namespace penstock::server {
+
+struct ReceivedFrame {
+  SharedSlice bytes;  // without the size
+  RequestBudget::Lease lease;
+};
+
+class FrameReader {
+ public:
+  // The receive buffer; pages that a quiet connection has not used yet cost nothing.
+  static constexpr std::size_t kBufferBytes = 64 * kKiB;
+  // A large frame's buffer begins at most this large, and doubles as the frame arrives.
+  static constexpr std::size_t kFirstLargeBytes = 4 * kMiB;
+  // A peer has so long for a frame of which the first byte has come, and longer for a large one.
+  static constexpr Duration kArrivalTime = std::chrono::seconds(30);
+  static constexpr std::uint64_t kSlowestBytesPerSecond = 64 * kKiB;
+
+  FrameReader(SocketIo& io, int socket, kafka::FrameLimits limits, RequestBudget& budget,
+              const Clock& clock);
+
+  // The next frame; nothing when the peer has ended the stream behind a whole frame.
+  // Errors: kCorrupt and kTooLarge when the stream cannot be followed any further; those of
+  // SocketIo::receive.
+  Task<Result<std::optional<ReceivedFrame>>> next();
+
+  Instant last_received() const { return last_received_; }
+
+  // Whether the peer has begun a frame and had more than enough time to complete it.
+  bool is_overdue(Instant now) const { return deadline_ && now > *deadline_; }
+
+ private:
+  ByteView unread() const { return buffer_.view().subspan(begin_, end_ - begin_); }
+  void consume(std::size_t count);
+  Task<Result<std::size_t>> receive(MutableBytes into);
+  Task<Result<bool>> receive_more();
+  Task<Result<std::optional<ReceivedFrame>>> take_small(std::size_t size_bytes);
+  Task<Result<std::optional<ReceivedFrame>>> take_large(std::size_t size_bytes);
+  void expect(std::size_t size_bytes);
+
+  SocketIo& io_;
+  int socket_;
+  kafka::FrameLimits limits_;
+  RequestBudget& budget_;
+  const Clock& clock_;
+  AlignedBuffer buffer_;
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+  Instant last_received_;
+  std::optional<Instant> deadline_;  // while the peer owes the rest of a frame
+};
+
+}  // namespace penstock::server

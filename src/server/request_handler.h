@@ -1,0 +1,23 @@
+// RequestHandler: what answers the requests of a connection. The server's is the shard's Broker.
+#pragma once
+
+#include <optional>
+
+#include "base/aligned_buffer.h"
+#include "base/error.h"
+#include "kafka/byte_chain.h"
+#include "task/task.h"
+
+namespace penstock::server {
+
+class RequestHandler {
+ public:
+  virtual ~RequestHandler() = default;
+
+  // Answers one request frame (without its size); nothing for a request that gets no answer. Called in
+  // the order of arrival, again before earlier calls have ended. Errors: the connection cannot go on;
+  // the message is for the log.
+  virtual Task<Result<std::optional<kafka::ByteChain>>> handle(SharedSlice frame) = 0;
+};
+
+}  // namespace penstock::server

@@ -1,0 +1,102 @@
+#include "server/shard.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <spdlog/spdlog.h>
+#include <sys/random.h>
+
+#include <vector>
+
+#include "server/data_directory.h"
+
+namespace penstock::server {
+
+namespace {
+
+std::uint64_t random_seed() {
+  std::uint64_t seed = 0;
+  const ssize_t got = ::getrandom(&seed, sizeof(seed), 0);
+  PENSTOCK_ASSERT(got == sizeof(seed), "getrandom cannot fail for a few bytes");
+  return seed;
+}
+
+AcceptorLimits limits_of(const Config& config) {
+  return {.max_connections = config.max_connections,
+          .inflight_bytes = config.inflight_bytes_per_shard,
+          .connection = {.max_request_bytes = config.max_request_bytes,
+                         .max_requests = config.max_requests_per_connection,
+                         .inflight_bytes = config.inflight_bytes_per_connection,
+                         .unsent_bytes = config.unsent_bytes_per_connection,
+                         .idle_timeout = config.idle_timeout}};
+}
+
+// The cores that this process may use.
+std::vector<int> allowed_cores() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  std::vector<int> cores;
+  if (::sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return cores;
+  for (int core = 0; core < CPU_SETSIZE; ++core) {
+    if (CPU_ISSET(core, &allowed)) cores.push_back(core);
+  }
+  return cores;
+}
+
+void pin_this_thread(std::size_t shard) {
+  const std::vector<int> cores = allowed_cores();
+  if (cores.empty()) return;
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(cores[shard % cores.size()], &one);
+  if (::pthread_setaffinity_np(::pthread_self(), sizeof(one), &one) != 0) {
+    spdlog::warn("cannot pin shard {} to a core", shard);
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Shard>> Shard::make(DiskStack& stack, const Config& config,
+                                           const broker::Settings& settings, std::size_t index,
+                                           Descriptor listener) {
+  Result<ShardReactor> reactor = stack.make_reactor();
+  if (!reactor) return Unexpected(reactor.error().context(fmt::format("start shard {}", index)));
+  return std::unique_ptr<Shard>(
+      new Shard(std::move(*reactor), stack, config, settings, index, std::move(listener)));
+}
+
+Shard::Shard(ShardReactor reactor, DiskStack& stack, const Config& config,
+             const broker::Settings& settings, std::size_t index, Descriptor listener)
+    : index_(index),
+      reactor_(std::move(reactor)),
+      scheduler_(clock_, reactor_.reactor()),
+      disk_(stack.make_disk(scheduler_, reactor_)),
+      random_(random_seed()),
+      pool_(scheduler_, *disk_, pool_directory(config.data_directory, index), config.pool),
+      broker_({.scheduler = scheduler_, .disk = *disk_, .pool = pool_, .random = random_}, settings,
+              config.data_directory, index),
+      handler_(broker_),
+      io_(make_socket_io(scheduler_, reactor_)),
+      acceptor_(scheduler_, *io_, std::move(listener), handler_, limits_of(config)) {}
+
+Shard::~Shard() { stop_thread(); }
+
+void Shard::start_thread(bool pinned) {
+  thread_ = std::thread([this, pinned] {
+    ::pthread_setname_np(::pthread_self(), fmt::format("shard-{}", index_).c_str());
+    if (pinned) pin_this_thread(index_);
+    scheduler_.run_until_stopped();
+  });
+}
+
+void Shard::stop_thread() {
+  if (!thread_.joinable()) return;
+  scheduler_.stop();
+  thread_.join();
+}
+
+Task<void> Shard::close_connections(Duration grace) {
+  broker_.release_waiting_fetches();
+  return acceptor_.close(grace);
+}
+
+}  // namespace penstock::server

@@ -1,0 +1,80 @@
+// Shard: one thread with everything on it: reactor, scheduler, disk, segment pool, broker, connections.
+//
+// A partition and a connection live on one shard for good; shards talk by message (task/remote.h).
+//
+// Ownership: owns all of the above; the DiskStack and the settings must outlive it. After
+// start_thread() has been called, close_connections() and close_pool() must have ended, and
+// stop_thread() been called, before it is destroyed; so must the stop() of the brokers. Threading:
+// make, start_thread and stop_thread on the main thread; the Tasks on the shard's scheduler.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "base/random.h"
+#include "broker/broker.h"
+#include "disk/disk_stack.h"
+#include "log/segment_pool.h"
+#include "server/acceptor.h"
+#include "server/config.h"
+#include "server/request_handler.h"
+#include "server/socket_io.h"
+
+namespace penstock::server {
+
+class Shard {
+ public:
+  // `listener` is bound; it listens from open_listener() on.
+  static Result<std::unique_ptr<Shard>> make(DiskStack& stack, const Config& config,
+                                             const broker::Settings& settings, std::size_t index,
+                                             Descriptor listener);
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+  ~Shard();
+
+  void start_thread(bool pinned);
+  // Ends the thread when its scheduler has run what is ready.
+  void stop_thread();
+
+  Task<Result<void>> start_pool() { return pool_.start(); }
+  Task<Result<void>> open_listener(Address address) { return acceptor_.open(std::move(address)); }
+  // Answers waiting fetches and closes all connections; see Acceptor::close.
+  Task<void> close_connections(Duration grace);
+  Task<void> close_pool() { return pool_.close(); }
+
+  Scheduler& scheduler() { return scheduler_; }
+  Disk& disk() { return *disk_; }
+  broker::Broker& broker() { return broker_; }
+
+ private:
+  Shard(ShardReactor reactor, DiskStack& stack, const Config& config, const broker::Settings& settings,
+        std::size_t index, Descriptor listener);
+
+  class BrokerHandler final : public RequestHandler {
+   public:
+    explicit BrokerHandler(broker::Broker& broker) : broker_(broker) {}
+    Task<Result<std::optional<kafka::ByteChain>>> handle(SharedSlice frame) override {
+      return broker_.handle(std::move(frame));
+    }
+
+   private:
+    broker::Broker& broker_;
+  };
+
+  std::size_t index_;
+  SystemClock clock_;
+  ShardReactor reactor_;
+  Scheduler scheduler_;
+  std::unique_ptr<Disk> disk_;
+  Random random_;
+  log::SegmentPool pool_;
+  broker::Broker broker_;
+  BrokerHandler handler_;
+  std::unique_ptr<SocketIo> io_;
+  Acceptor acceptor_;
+  std::thread thread_;
+};
+
+}  // namespace penstock::server
