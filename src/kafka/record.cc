@@ -141,7 +141,7 @@ std::vector<std::byte> RecordBatchBuilder::build() && {
   PENSTOCK_ASSERT(record_count_ > 0, "a batch has at least one record");
   constexpr std::int16_t kTransactional = 0x10;
   const std::vector<std::byte> records = std::move(records_).take_bytes();
-  const std::size_t length = kBatchHeaderBytes - kBatchPrefixBytes + records.size();
+  const std::size_t length = kBatchHeaderBytes - batch_layout::kUncounted + records.size();
 
   Writer writer;
   writer.reserve(kBatchHeaderBytes + records.size());

@@ -34,10 +34,10 @@ Result<RecordBatchView> RecordBatchView::parse(ByteView bytes) {
                 magic, kBatchMagic);
   }
   const auto length = load_be<std::int32_t>(bytes, batch_layout::kBatchLength);
-  if (length < static_cast<std::int32_t>(kBatchHeaderBytes - kBatchPrefixBytes)) {
+  if (length < static_cast<std::int32_t>(kBatchHeaderBytes - batch_layout::kUncounted)) {
     return fail(ErrorCode::kCorrupt, "record batch of length {}, too short for its header", length);
   }
-  const std::size_t size_bytes = kBatchPrefixBytes + static_cast<std::size_t>(length);
+  const std::size_t size_bytes = batch_layout::kUncounted + static_cast<std::size_t>(length);
   if (size_bytes > bytes.size()) {
     return fail(ErrorCode::kCorrupt, "record batch of {} bytes, but {} are there", size_bytes,
                 bytes.size());
@@ -54,25 +54,12 @@ Result<RecordBatchView> RecordBatchView::parse(ByteView bytes) {
 
 std::uint32_t RecordBatchView::computed_crc() const { return crc_of(bytes_); }
 
-void stamp(MutableBytes batch, Offset base_offset, std::int32_t leader_epoch) {
-  store_be<std::int64_t>(batch, batch_layout::kBaseOffset, base_offset.value);
-  store_be<std::int32_t>(batch, batch_layout::kPartitionLeaderEpoch, leader_epoch);
-}
-
-void stamp_log_append_time(MutableBytes batch, std::int64_t append_time_ms) {
-  constexpr std::int16_t kLogAppendTime = 0x08;
-  const auto attributes = load_be<std::int16_t>(batch, batch_layout::kAttributes);
-  store_be<std::int16_t>(batch, batch_layout::kAttributes,
-                         static_cast<std::int16_t>(attributes | kLogAppendTime));
-  store_be<std::int64_t>(batch, batch_layout::kMaxTimestamp, append_time_ms);
-  store_be<std::uint32_t>(batch, batch_layout::kCrc, crc_of(batch));
-}
-
 Result<std::vector<RecordBatchView>> split_batches(ByteView records) {
   std::vector<RecordBatchView> batches;
-  while (records.size() >= kBatchPrefixBytes) {
+  while (records.size() >= batch_layout::kUncounted) {
     const auto length = load_be<std::int32_t>(records, batch_layout::kBatchLength);
-    if (length > 0 && static_cast<std::size_t>(length) > records.size() - kBatchPrefixBytes) break;
+    if (length > 0 && static_cast<std::size_t>(length) > records.size() - batch_layout::kUncounted)
+      break;
     const Result<RecordBatchView> batch = RecordBatchView::parse(records);
     if (!batch.has_value()) return Unexpected(batch.error());
     batches.push_back(*batch);

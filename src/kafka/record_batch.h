@@ -1,5 +1,4 @@
-// RecordBatchView: the header of a Kafka record batch (format version 2, "magic 2"), and what may be
-// changed in it.
+// RecordBatchView: the header of a Kafka record batch (format version 2, "magic 2").
 //
 // A batch is the unit that producers send, that the log stores byte for byte, and that consumers get.
 // All integers are big endian. The checksum covers everything from the attributes on, so the broker can
@@ -14,33 +13,14 @@
 #include <string_view>
 #include <vector>
 
+#include "base/batch_layout.h"
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/units.h"
 
 namespace penstock::kafka {
 
-// Where the fields are, in bytes from the start of the batch.
-namespace batch_layout {
-inline constexpr std::size_t kBaseOffset = 0;             // int64, set by the broker
-inline constexpr std::size_t kBatchLength = 8;            // int32, the bytes after this field
-inline constexpr std::size_t kPartitionLeaderEpoch = 12;  // int32, set by the broker
-inline constexpr std::size_t kMagic = 16;                 // int8
-inline constexpr std::size_t kCrc = 17;                   // uint32, CRC-32C from kAttributes to the end
-inline constexpr std::size_t kAttributes = 21;            // int16
-inline constexpr std::size_t kLastOffsetDelta = 23;       // int32
-inline constexpr std::size_t kBaseTimestamp = 27;         // int64, ms
-inline constexpr std::size_t kMaxTimestamp = 35;          // int64, ms
-inline constexpr std::size_t kProducerId = 43;            // int64, -1: not idempotent
-inline constexpr std::size_t kProducerEpoch = 51;         // int16
-inline constexpr std::size_t kBaseSequence = 53;          // int32
-inline constexpr std::size_t kRecordCount = 57;           // int32
-inline constexpr std::size_t kRecords = 61;               // the records, or their compressed bytes
-}  // namespace batch_layout
-
 inline constexpr std::size_t kBatchHeaderBytes = batch_layout::kRecords;
-// What batchLength does not count: itself and the base offset.
-inline constexpr std::size_t kBatchPrefixBytes = batch_layout::kPartitionLeaderEpoch;
 inline constexpr std::int8_t kBatchMagic = 2;
 
 enum class Compression : std::uint8_t { kNone = 0, kGzip = 1, kSnappy = 2, kLz4 = 3, kZstd = 4 };
@@ -97,13 +77,6 @@ class RecordBatchView {
 
   ByteView bytes_;
 };
-
-// Gives a batch its place in the log, in place. The checksum stays right: it does not cover these
-// fields.
-void stamp(MutableBytes batch, Offset base_offset, std::int32_t leader_epoch);
-
-// Marks a batch as having the broker's time instead of the producer's, and computes the checksum anew.
-void stamp_log_append_time(MutableBytes batch, std::int64_t append_time_ms);
 
 // Cuts the records of a Fetch response into batches. A batch that ends after the bytes do is left out:
 // a server may cut anywhere, and the client fetches it again. Errors: kCorrupt, kNotSupported, as for

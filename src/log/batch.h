@@ -7,6 +7,7 @@
 
 #include <cstdint>
 
+#include "base/batch_layout.h"
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/units.h"
@@ -14,10 +15,10 @@
 namespace penstock::log {
 
 // Length of the fixed header, before the records.
-inline constexpr std::size_t kBatchHeaderBytes = 61;
+inline constexpr std::size_t kBatchHeaderBytes = batch_layout::kRecords;
 
 // The batch's first bytes up to and including its own CRC: what an entry's checksum covers of it.
-inline constexpr std::size_t kBatchPrefixBytes = 21;
+inline constexpr std::size_t kBatchPrefixBytes = batch_layout::kAttributes;
 
 struct BatchHeader {
   Offset base_offset;
