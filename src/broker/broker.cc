@@ -70,8 +70,7 @@ void Broker::release_waiting_fetches() {
   for (Event* waiting : waiting_fetches_) waiting->set();
 }
 
-// --- Partitions of this shard
-// ----------------------------------------------------------------------------
+// --- Partitions of this shard --------------------------------------------------------------------
 
 PartitionRef Broker::find_partition(const PartitionKey& key) const {
   const auto place = partitions_.find(key);
@@ -127,8 +126,7 @@ Task<Result<void>> Broker::close_partitions() {
   co_return result;
 }
 
-// --- Dispatch
-// --------------------------------------------------------------------------------------------
+// --- Dispatch ------------------------------------------------------------------------------------
 
 Task<Result<Response>> Broker::handle(SharedSlice frame) {
   auto request = kafka::parse_request(frame.view());

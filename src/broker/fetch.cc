@@ -26,8 +26,7 @@ std::uint64_t as_bytes_limit(std::int32_t asked) {
   return static_cast<std::uint64_t>(std::max(0, asked));
 }
 
-// --- On the shard of the partitions
-// ----------------------------------------------------------------------
+// --- On the shard of the partitions --------------------------------------------------------------
 
 // Reads the parts in their order until `budget_bytes` is used up. The first batch of the first part
 // that has any is read whole, whatever its size, so that a consumer always gets on (KIP-74).
@@ -108,8 +107,7 @@ void watch_here(Broker& owner, const std::vector<Part*>& parts, Watch& watch) {
 
 void unwatch_here(Broker&, const std::vector<Part*>&, Watch& watch) { watch.remove_all(); }
 
-// --- On the shard of the connection
-// ----------------------------------------------------------------------
+// --- On the shard of the connection --------------------------------------------------------------
 
 Part prepare(Broker& broker, const std::string& topic_name, const FetchRequest::Partition& asked) {
   Part part;

@@ -3,8 +3,8 @@
 namespace penstock::broker {
 
 // Served because librdkafka compresses with lz4 only if it is (version 0 in range); consumer groups and
-// transactions are not served yet. The error is one that clients do not retry: kafka-python, for one, asks
-// again for ever after COORDINATOR_NOT_AVAILABLE.
+// transactions are not served yet. The error is one that clients do not retry: kafka-python, for one,
+// asks again for ever after COORDINATOR_NOT_AVAILABLE.
 Task<kafka::FindCoordinatorResponse> answer(Broker&, const kafka::FindCoordinatorRequest& request,
                                             std::int16_t version) {
   constexpr std::int16_t kFirstWithKeyList = 4;

@@ -155,7 +155,7 @@ TEST(KafkaClient, AnOldBrokerThatWouldCreateTheTopicIsAskedForAllOfThem) {
 }
 
 TEST(KafkaClient, OffsetsComeFromTheLeaderAndErrorsStayWithTheirPartition) {
-  std::uint16_t port = 0;
+  std::atomic<std::uint16_t> port{0};
   FakeBroker broker(
       {.newest_api_versions = 3, .apis = modern_apis(), .raw_answer = ""},
       [&port](const RequestFrame& request) {
@@ -187,7 +187,7 @@ TEST(KafkaClient, OffsetsComeFromTheLeaderAndErrorsStayWithTheirPartition) {
 }
 
 TEST(KafkaClient, ATopicIsCreatedAtTheControllerWhichMayMoveMeanwhile) {
-  std::uint16_t other_port = 0;
+  std::atomic<std::uint16_t> other_port{0};
   std::atomic<int> created{0};
   FakeBroker controller(
       {.newest_api_versions = 3, .apis = modern_apis(), .raw_answer = ""},
@@ -214,7 +214,7 @@ TEST(KafkaClient, ATopicIsCreatedAtTheControllerWhichMayMoveMeanwhile) {
 }
 
 TEST(KafkaClient, WhatTheBrokerRefusesIsSaidInKafkasNameAndItsOwnWords) {
-  std::uint16_t port = 0;
+  std::atomic<std::uint16_t> port{0};
   FakeBroker broker({.newest_api_versions = 3, .apis = modern_apis(), .raw_answer = ""},
                     [&port](const RequestFrame& request) {
                       if (request.header.api_key == ApiKey::kMetadata)

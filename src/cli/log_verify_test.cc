@@ -87,7 +87,7 @@ TEST_F(LogVerifyTest, AnEmptySegmentThatWasPreparedIsNoDamage) {
   EXPECT_TRUE(report()["damage"].empty());
 }
 
-// --- Headers ------------------------------------------------------------------------------------
+// --- Headers -------------------------------------------------------------------------------------
 
 TEST_F(LogVerifyTest, ADamagedHeaderCopyIsNamedByItsNumber) {
   log_.add_sealed_segment();
@@ -180,7 +180,7 @@ TEST_F(LogVerifyTest, APartitionWithoutADirectoryIsNamed) {
             "says that the topic has 2 partitions, but 1 of them have a directory");
 }
 
-// --- Entries ------------------------------------------------------------------------------------
+// --- Entries -------------------------------------------------------------------------------------
 
 TEST_F(LogVerifyTest, ADamagedEntryHeaderIsNamedByOffsetsAndBytes) {
   log_.add_sealed_segment();
@@ -195,7 +195,7 @@ TEST_F(LogVerifyTest, ADamagedEntryHeaderIsNamedByOffsetsAndBytes) {
     EXPECT_EQ(damage["file"], log_.segment_file());
     EXPECT_EQ(damage["from_byte"], entry(1).value);
     EXPECT_EQ(damage["to_byte"], entry(2).value - 1);
-    EXPECT_EQ(damage["what"], "a damaged entry header where an entry should be") << "byte " << at;
+    EXPECT_EQ(damage["what"], "no intact entry header where an entry should be") << "byte " << at;
     StoredLogBuilder::flip_byte(log_.segment_file(), entry(1) + at);
   }
   EXPECT_TRUE(report()["damage"].empty());
@@ -327,7 +327,7 @@ TEST_F(LogVerifyTest, AFileWithoutAnythingInItIsNamed) {
   EXPECT_EQ(json["entries"], 3);
 }
 
-// --- Torn tails ---------------------------------------------------------------------------------
+// --- Torn tails ----------------------------------------------------------------------------------
 
 TEST_F(LogVerifyTest, ATornTailOfTheNewestSegmentIsNoDamage) {
   log_.add_sealed_segment(1);
@@ -379,7 +379,7 @@ TEST_F(LogVerifyTest, ALostEndOfAnUnsealedSegmentIsDamageWhenANewerOneGoesOnAfte
   EXPECT_EQ(damage["last_offset"], 3);
 }
 
-// --- Order --------------------------------------------------------------------------------------
+// --- Order ---------------------------------------------------------------------------------------
 
 TEST_F(LogVerifyTest, AMissingSegmentIsNamedByItsOffsets) {
   log_.add_sealed_segment(1);
@@ -420,7 +420,7 @@ TEST_F(LogVerifyTest, ASegmentThatARecoverySetAsideIsStillDamage) {
   EXPECT_EQ(only_damage()["kind"], "set_aside");
 }
 
-// --- Index files --------------------------------------------------------------------------------
+// --- Index files ---------------------------------------------------------------------------------
 
 TEST_F(LogVerifyTest, AMissingIndexFileOfASegmentThatWasSealedIsNamed) {
   log_.add_sealed_segment();
@@ -493,7 +493,7 @@ TEST_F(LogVerifyTest, DamageThatARecoveryRecordedIsSaidToBeKnown) {
             std::string::npos);
 }
 
-// --- Beside a server ----------------------------------------------------------------------------
+// --- Beside a server -----------------------------------------------------------------------------
 
 TEST_F(LogVerifyTest, ADirectoryInUseIsReadAndThatIsSaid) {
   log_.add_sealed_segment();

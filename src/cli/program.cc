@@ -3,15 +3,13 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "cli/config_command.h"
 #include "cli/doctor_command.h"
 #include "cli/exit_code.h"
 #include "cli/log_command.h"
+#include "cli/serve.h"
 #include "cli/topic_command.h"
 #include "server/version.h"
-#ifdef PENSTOCK_HAS_SERVE
-#include "cli/config_command.h"
-#include "cli/serve.h"
-#endif
 
 namespace penstock::cli {
 
@@ -44,15 +42,11 @@ int refuse(const CLI::App& app, const CLI::ParseError& error, Console& console) 
 }
 
 void add_commands(CLI::App& app, Console& console, int& exit_code) {
-#ifdef PENSTOCK_HAS_SERVE
   add_serve_command(app, exit_code);
-#endif
   add_topic_command(app, console, exit_code);
   add_doctor_command(app, console, exit_code);
   add_log_command(app, console, exit_code);
-#ifdef PENSTOCK_HAS_SERVE
   add_config_command(app, console, exit_code);
-#endif
 }
 
 }  // namespace

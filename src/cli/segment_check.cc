@@ -116,7 +116,7 @@ std::optional<Offset> SegmentCheck::first_offset() {
   return begins;
 }
 
-// --- The walk -----------------------------------------------------------------------------------
+// --- The walk ------------------------------------------------------------------------------------
 
 Result<void> SegmentCheck::walk() {
   std::optional<EntryWalk> walk;
@@ -226,7 +226,7 @@ bool SegmentCheck::must_look_again() const {
   return hole.acknowledged && looked_again_ != hole.gap.from;
 }
 
-// --- The judgement ------------------------------------------------------------------------------
+// --- The judgement -------------------------------------------------------------------------------
 
 // The first hole that nobody can have been promised anything about is the torn tail, with all that
 // follows it.
@@ -252,7 +252,7 @@ bool SegmentCheck::is_damage(const Hole& hole) const {
 
 void SegmentCheck::report_hole(const Hole& hole) {
   const bool is_cut = hole.gap.is_last && segment_.size_bytes < segment_.data_end().value;
-  std::string what = fmt::format("{} where an entry should be", hole.gap.found);
+  std::string what = hole.gap.found;
   if (is_cut) {
     what += fmt::format("; the file has {} bytes, and its index says that its data has {}",
                         segment_.size_bytes, segment_.data_end());

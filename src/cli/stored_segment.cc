@@ -13,11 +13,12 @@ constexpr std::uint64_t kWindowBytes = kMiB;
 // An entry may start so late in a block that what its checksum covers ends in the next.
 constexpr std::uint64_t kLookBytes = 2 * kBlockBytes;
 
-constexpr std::string_view kBadBatch = "an intact entry header, but its batch's checksum is wrong";
-constexpr std::string_view kBadHeader = "a damaged entry header";
-constexpr std::string_view kCutEntry = "an entry in the middle of which the file ends";
-constexpr std::string_view kFileEnded = "nothing, the file ends before";
-constexpr std::string_view kZeros = "zeros";
+constexpr std::string_view kBadBatch =
+    "the record batch's checksum is wrong; its entry header is intact";
+constexpr std::string_view kBadHeader = "no intact entry header where an entry should be";
+constexpr std::string_view kCutEntry = "the file ends in the middle of an entry";
+constexpr std::string_view kFileEnded = "the file ends before the entry that should be here";
+constexpr std::string_view kZeros = "zeros where an entry should be";
 
 bool all_zero(ByteView bytes) {
   return std::ranges::all_of(bytes, [](std::byte byte) { return byte == std::byte{0}; });

@@ -62,7 +62,7 @@ class EntryWalk {
   struct Gap {
     FilePosition from;
     FilePosition to;       // the next entry, or where the data ends
-    std::string found;     // "zeros", "a damaged entry header", ...
+    std::string found;     // "zeros where an entry should be"
     bool is_last = false;  // no entry follows
   };
   struct End {};

@@ -85,9 +85,9 @@ class File {
   // retry.
   virtual Task<Result<void>> sync(SyncScope scope) = 0;
 
-  // Reserves space for [0, size_bytes) and makes the file at least that long (it never shrinks); the new
-  // bytes read as zeros. Writing into such space cannot fail with kNoSpace, but costs a metadata commit
-  // until it has been written once.
+  // Reserves space for [0, size_bytes) and makes the file at least that long (it never shrinks); the
+  // new bytes read as zeros. Writing into such space cannot fail with kNoSpace, but costs a metadata
+  // commit until it has been written once.
   virtual Task<Result<void>> allocate(std::uint64_t size_bytes) = 0;
 
   // Sets the size, any number of bytes. Durable after a sync().

@@ -31,8 +31,7 @@ struct PartitionId {
   std::string to_string() const;  // "orders/3"
 };
 
-// --- Segment header
-// ------------------------------------------------------------------------------------
+// --- Segment header ------------------------------------------------------------------------------
 
 inline constexpr std::uint16_t kFormatVersion = 1;
 
@@ -55,8 +54,7 @@ struct SegmentHeader {
   static Result<SegmentHeader> decode(ByteView block);
 };
 
-// --- Entry
-// ---------------------------------------------------------------------------------------------
+// --- Entry ---------------------------------------------------------------------------------------
 
 inline constexpr std::size_t kEntryHeaderBytes = 32;
 

@@ -20,7 +20,7 @@ namespace {
 constexpr std::uint64_t kExampleBytes = kFirstCommit.value + kBlockBytes;
 constexpr std::size_t kBytesPerLine = 16;
 
-// --- The document
+// --- The document --------------------------------------------------------------------------------
 
 std::string read_document() {
   const auto path = std::filesystem::path(__FILE__).parent_path() / "../../docs/format.md";
@@ -74,7 +74,7 @@ std::string to_hex(ByteView bytes) {
   return text;
 }
 
-// --- The example
+// --- The example ---------------------------------------------------------------------------------
 
 SegmentHeader example_header() {
   SegmentHeader header;

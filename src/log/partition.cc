@@ -54,8 +54,7 @@ Task<Result<std::unique_ptr<Partition>>> Partition::open(LogContext context, std
   co_return partition;
 }
 
-// --- Appending
-// -------------------------------------------------------------------------------------------
+// --- Appending -----------------------------------------------------------------------------------
 
 Task<Result<Partition::Ticket>> Partition::append(ByteView batch, std::int32_t leader_epoch) {
   auto hold = gate_.enter();
@@ -210,8 +209,7 @@ void Partition::check_marks() const {
                   "log_start <= durable_end <= written_end <= append_end");
 }
 
-// --- Segments
-// --------------------------------------------------------------------------------------------
+// --- Segments ------------------------------------------------------------------------------------
 
 bool Partition::has_room(std::uint64_t device_bytes) const {
   if (segments_.empty() || segments_.back()->sealed) return false;
@@ -338,8 +336,7 @@ std::uint64_t Partition::size_bytes() const {
   return total;
 }
 
-// --- Reading
-// ---------------------------------------------------------------------------------------------
+// --- Reading -------------------------------------------------------------------------------------
 
 Task<Result<Batches>> Partition::read(Offset from, ReadLimits limits) {
   auto hold = gate_.enter();
@@ -395,8 +392,7 @@ std::int64_t Partition::max_timestamp_ms() const {
   return latest_ms;
 }
 
-// --- The end
-// ---------------------------------------------------------------------------------------------
+// --- The end -------------------------------------------------------------------------------------
 
 // Ends everything that changes state. Appends that were taken in get their outcome first.
 Task<void> Partition::quiesce() {
