@@ -310,18 +310,18 @@ TEST(BrokerRestart, APartitionThatCannotBeOpenedDoesNotKeepTheOthersFromBeingSer
 
 // ---- FindCoordinator
 
-TEST(FindCoordinator, SaysThatNobodyIs) {
+TEST(FindCoordinator, SaysWithAnErrorThatNobodyRetriesThatThereIsNone) {
   SimStorage storage;
   BrokerMachine machine(storage);
   machine.start();
   kafka::FindCoordinatorRequest request;
   request.key = "group";
-  EXPECT_EQ(machine.ask(request, 0).error_code, KafkaError::kCoordinatorNotAvailable);
+  EXPECT_EQ(machine.ask(request, 0).error_code, KafkaError::kUnsupportedVersion);
   request.coordinator_keys = {"a", "b"};
   const auto response = machine.ask(request, 4);
   ASSERT_EQ(response.coordinators.size(), 2U);
   EXPECT_EQ(response.coordinators[1].key, "b");
-  EXPECT_EQ(response.coordinators[1].error_code, KafkaError::kCoordinatorNotAvailable);
+  EXPECT_EQ(response.coordinators[1].error_code, KafkaError::kUnsupportedVersion);
 }
 
 }  // namespace

@@ -3,12 +3,14 @@
 #include <nlohmann/json.hpp>
 
 #include "file/small_file.h"
+#include "log/segment.h"
 
 namespace penstock::broker {
 
 namespace {
 
 constexpr std::string_view kTopicFile = "topic.json";
+constexpr std::string_view kDeletedFile = "topic.json.deleted";
 constexpr int kTopicFormat = 1;
 
 std::string to_hex(const kafka::Uuid& id) {
@@ -89,10 +91,7 @@ Task<Result<std::vector<Topic>>> FileMetadataStore::load() {
     const std::string path = fmt::format("{}/{}", topic_directory(name), kTopicFile);
     auto contents = co_await file::read_small_file(disk_, path);
     if (!contents && contents.error().code() == ErrorCode::kNotFound) {
-      // Half created or half deleted when the process died: it was never acknowledged, or is gone.
-      if (auto swept = co_await remove_tree(disk_, topic_directory(name)); !swept) {
-        co_return Unexpected(swept.error());
-      }
+      if (auto swept = co_await sweep_remains(name); !swept) co_return Unexpected(swept.error());
       continue;
     }
     if (!contents) co_return Unexpected(contents.error());
@@ -106,6 +105,42 @@ Task<Result<std::vector<Topic>>> FileMetadataStore::load() {
     topics.push_back(std::move(*topic));
   }
   co_return topics;
+}
+
+// What a death in the middle of creating or deleting a topic left. Segments without a description,
+// which nobody has deleted, are no such thing.
+Task<Result<void>> FileMetadataStore::sweep_remains(std::string name) {
+  const std::string directory = topic_directory(name);
+  auto deleted = co_await disk_.info(fmt::format("{}/{}", directory, kDeletedFile));
+  if (!deleted) {
+    auto holds = co_await holds_segments(directory);
+    if (!holds) co_return Unexpected(holds.error());
+    if (*holds) {
+      co_return fail(
+          ErrorCode::kCorrupt,
+          "{} holds segments, but its {} is missing: restore the file, or move the directory "
+          "out of the data directory",
+          directory, kTopicFile);
+    }
+  }
+  co_return co_await remove_tree(disk_, directory);
+}
+
+Task<Result<bool>> FileMetadataStore::holds_segments(std::string directory) {
+  auto names = co_await disk_.list(directory);
+  if (!names) co_return Unexpected(names.error());
+  for (const std::string& name : *names) {
+    const std::string inner = directory + "/" + name;
+    auto info = co_await disk_.info(inner);
+    if (!info) co_return Unexpected(info.error());
+    if (!info->is_directory) continue;
+    auto files = co_await disk_.list(inner);
+    if (!files) co_return Unexpected(files.error());
+    for (const std::string& file : *files) {
+      if (log::segment_number_of(file)) co_return true;
+    }
+  }
+  co_return false;
 }
 
 Task<Result<void>> FileMetadataStore::create(Topic topic) {
@@ -130,8 +165,10 @@ Task<Result<void>> FileMetadataStore::create(Topic topic) {
 
 Task<Result<void>> FileMetadataStore::remove(Topic topic) {
   const std::string directory = topic_directory(topic.name);
-  auto removed = co_await disk_.remove(fmt::format("{}/{}", directory, kTopicFile));
-  if (!removed) co_return removed;
+  std::string from = fmt::format("{}/{}", directory, kTopicFile);
+  std::string to = fmt::format("{}/{}", directory, kDeletedFile);
+  auto renamed = co_await disk_.rename(std::move(from), std::move(to));
+  if (!renamed) co_return renamed;
   co_return co_await disk_.sync_directory(directory);
 }
 

@@ -4,8 +4,8 @@
 // writer for ever: a change names what it changes, and is refused when that is no longer so.
 //
 // Layout: <data>/topics/<topic>/topic.json and one directory per partition, named by its number. A
-// topic exists if and only if its topic.json does: creating one writes it last, deleting one removes it
-// first; what a crash leaves without it is swept away by load().
+// topic exists if and only if its topic.json does: creating one writes it last, deleting one renames it
+// to topic.json.deleted first; what a crash leaves of either is swept away by load().
 //
 // Threading: shard 0's scheduler. Durability: a call that returned success survives a power cut.
 #pragma once
@@ -22,6 +22,7 @@ class MetadataStore {
  public:
   virtual ~MetadataStore() = default;
 
+  // kCorrupt, with what to do, when a description is damaged, or missing where there are segments.
   virtual Task<Result<std::vector<Topic>>> load() = 0;
   // Makes the topic exist, with a directory for each partition. kExists; kNoSpace, kIo: it does not
   // exist.
@@ -47,6 +48,8 @@ class FileMetadataStore final : public MetadataStore {
   std::string partition_directory(const Topic& topic, std::int32_t partition) const override;
 
  private:
+  Task<Result<void>> sweep_remains(std::string name);
+  Task<Result<bool>> holds_segments(std::string directory);
   std::string topic_directory(std::string_view name) const;
 
   Disk& disk_;

@@ -96,6 +96,12 @@ class Store : public ::testing::Test {
       EXPECT_TRUE(topics) << topics.error().message();
       return topics.value_or(std::vector<Topic>());
     }
+    // Durable, and empty.
+    void make_file(const std::string& path) {
+      ASSERT_TRUE(machine.scheduler.run(machine.disk.open(path, {.write = true, .create = true})));
+      const std::string directory = path.substr(0, path.rfind('/'));
+      ASSERT_TRUE(machine.scheduler.run(machine.disk.sync_directory(directory)));
+    }
     bool is_directory(const std::string& path) {
       const auto info = machine.scheduler.run(machine.disk.info(path));
       return info && info->is_directory;
@@ -212,15 +218,13 @@ TEST_F(Store, AfterADeathAtAnyStepOfRemovingTheTopicExistsWhollyOrNotAtAll) {
 TEST_F(Store, LoadingSweepsAndMayDieAtAnyStepOfThat) {
   for (std::uint64_t step = 0; step <= 40; ++step) {
     SimStorage storage;
-    // Half deleted: the description is gone, the rest is there.
+    // Half deleted: the description says so, the rest is there.
     storage.make_directories(std::string(kTopics) + "/orders/0");
     storage.make_directories(std::string(kTopics) + "/orders/1");
     {
       Life life(storage);
-      auto left = life.machine.scheduler.run(
-          life.machine.disk.open(std::string(kTopics) + "/orders/0/00000000000000000001.seg",
-                                 {.write = true, .create = true}));
-      ASSERT_TRUE(left);
+      life.make_file(std::string(kTopics) + "/orders/0/00000000000000000001.seg");
+      life.make_file(std::string(kTopics) + "/orders/topic.json.deleted");
     }
     {
       Life life(storage);
@@ -257,6 +261,23 @@ TEST_F(Store, AnUnreadableDescriptionIsAnErrorThatNamesTheFile) {
   EXPECT_EQ(loaded.error().code(), ErrorCode::kCorrupt);
   EXPECT_NE(loaded.error().message().find(path), std::string::npos);
   EXPECT_TRUE(storage_.exists(path));
+}
+
+TEST_F(Store, SegmentsWithoutADescriptionAreKeptAndAnErrorSaysWhatToDo) {
+  const std::string segment = std::string(kTopics) + "/orders/0/00000000000000000001.seg";
+  {
+    Life life(storage_);
+    ASSERT_TRUE(life.create());
+    life.make_file(segment);
+    ASSERT_TRUE(life.machine.scheduler.run(
+        life.machine.disk.remove(std::string(kTopics) + "/orders/topic.json")));
+  }
+  Life life(storage_);
+  const auto loaded = life.machine.scheduler.run(life.store.load());
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().code(), ErrorCode::kCorrupt);
+  EXPECT_NE(loaded.error().message().find("/orders"), std::string::npos);
+  EXPECT_TRUE(storage_.exists(segment));
 }
 
 TEST_F(Store, ADirectoryThatWasRenamedByHandIsAnError) {

@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kTopicsDirectory = "topics";
 constexpr const char* kTopicFile = "topic.json";
+constexpr const char* kDeletedFile = "topic.json.deleted";
 constexpr std::string_view kSetAsideSuffix = ".seg.damaged";
 // A segment file lies three directories below the one with the lock.
 constexpr int kLockSearchLevels = 4;
@@ -133,12 +134,10 @@ class Finder {
                       std::int32_t partition_count, bool has_segments) {
     std::string what;
     if (description.is_missing) {
-      // A topic is created by writing it last, and deleted by removing it first.
-      if (!has_segments || log_.in_use_by) return;
-      what =
-          "is missing: the topic was being deleted, or this file was lost. A server that starts takes "
-          "the topic "
-          "for deleted, and removes its messages";
+      // A topic that is being deleted says so in another file.
+      const bool is_deleted = fs::exists(directory / kDeletedFile);
+      if (!has_segments || log_.in_use_by || is_deleted) return;
+      what = "is missing: restore it; a server refuses to start without it";
     } else if (!description.problem.empty()) {
       what = "cannot be used: " + description.problem;
     } else if (description.partition_count != partition_count) {

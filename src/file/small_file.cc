@@ -14,13 +14,15 @@ Task<Result<void>> write_durably(Disk& disk, std::string path, ByteView contents
   auto file = co_await disk.open(std::move(path), options);
   if (!file) co_return Unexpected(file.error());
 
-  AlignedBuffer buffer(contents.size());
-  if (!contents.empty()) std::memcpy(buffer.data(), contents.data(), contents.size());
-  std::memset(buffer.data() + contents.size(), 0, buffer.capacity() - contents.size());
-  const std::size_t padded_bytes = buffer.capacity();
-  SharedSlice padded = std::move(buffer).freeze(padded_bytes);
-  if (auto written = co_await (*file)->write(FilePosition{0}, padded, Durability::kNone); !written) {
-    co_return written;
+  if (!contents.empty()) {
+    AlignedBuffer buffer(contents.size());
+    std::memcpy(buffer.data(), contents.data(), contents.size());
+    std::memset(buffer.data() + contents.size(), 0, buffer.capacity() - contents.size());
+    const std::size_t padded_bytes = buffer.capacity();
+    SharedSlice padded = std::move(buffer).freeze(padded_bytes);
+    if (auto written = co_await (*file)->write(FilePosition{0}, padded, Durability::kNone); !written) {
+      co_return written;
+    }
   }
   if (auto cut = co_await (*file)->truncate(contents.size()); !cut) co_return cut;
   co_return co_await (*file)->sync(SyncScope::kAll);

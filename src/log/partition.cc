@@ -372,13 +372,15 @@ Task<Result<std::optional<SharedSlice>>> Partition::find_time(std::int64_t times
     if (!place) continue;
     const SegmentScanner::Range range{place->position, segment->data_end};
     SegmentScanner scanner(*segment->file, segment->header.salt, range, kTimeSearchBytes);
-    while (true) {
-      auto entry = co_await scanner.next();
+    Offset expected = place->offset;
+    const Offset end = segment->next_offset;
+    while (expected < end) {
+      auto entry = co_await read_expected(scanner, *segment, expected);
       if (!entry) co_return Unexpected(entry.error());
-      if (!*entry) break;
-      if ((*entry)->batch_header.max_timestamp_ms >= timestamp_ms) {
-        co_return std::optional<SharedSlice>((*entry)->batch);
+      if (entry->batch_header.max_timestamp_ms >= timestamp_ms) {
+        co_return std::optional<SharedSlice>(std::move(entry->batch));
       }
+      expected = entry->batch_header.next_offset();
     }
   }
   co_return std::optional<SharedSlice>();

@@ -93,7 +93,8 @@ class Partition {
   // Errors: kOutOfRange, kCorrupt, kIo, kClosed.
   Task<Result<Batches>> read(Offset from, ReadLimits limits);
 
-  // The first batch with a record at or after `timestamp_ms`; nothing when there is none.
+  // The first batch with a record at or after `timestamp_ms`; nothing when there is none. Errors:
+  // kCorrupt, kIo, kClosed.
   Task<Result<std::optional<SharedSlice>>> find_time(std::int64_t timestamp_ms);
 
   const PartitionId& id() const { return id_; }

@@ -73,6 +73,17 @@ SealedIndex Segment::to_sealed_index() const {
   return sealed_index;
 }
 
+Task<Result<Entry>> read_expected(SegmentScanner& scanner, const Segment& segment, Offset expected) {
+  auto entry = co_await scanner.next();
+  if (!entry) co_return Unexpected(entry.error());
+  if (!*entry || (*entry)->batch_header.base_offset != expected) {
+    co_return fail(ErrorCode::kCorrupt,
+                   "{}: the batch at offset {}, near byte {}, is damaged; run `penstock log verify`",
+                   segment.path(), expected, scanner.place());
+  }
+  co_return std::move(**entry);
+}
+
 Task<Result<Batches>> read_batches(SegmentRef segment, Offset from, Offset below, ReadLimits limits) {
   Batches found;
   const auto start = segment->index.find(from);
@@ -85,21 +96,19 @@ Task<Result<Batches>> read_batches(SegmentRef segment, Offset from, Offset below
   Offset expected = start ? start->offset : segment->base_offset;
   const Offset end = std::min(below, segment->next_offset);
   while (expected < end) {
-    auto entry = co_await scanner.next();
-    if (!entry) co_return Unexpected(entry.error());
-    if (!*entry || (*entry)->batch_header.base_offset != expected) {
-      if (!found.batches.empty()) break;
-      co_return fail(ErrorCode::kCorrupt,
-                     "{}: the batch at offset {}, near byte {}, is damaged; run `penstock log verify`",
-                     segment->path(), expected, scanner.place());
+    auto entry = co_await read_expected(scanner, *segment, expected);
+    if (!entry) {
+      const bool is_damage = entry.error().code() == ErrorCode::kCorrupt;
+      if (is_damage && !found.batches.empty()) break;
+      co_return Unexpected(entry.error());
     }
-    const BatchHeader& batch = (*entry)->batch_header;
+    const BatchHeader& batch = entry->batch_header;
     expected = batch.next_offset();
     if (expected <= from) continue;
     const bool fits = found.size_bytes + batch.total_bytes <= limits.max_bytes;
     if (!fits && !(found.batches.empty() && limits.at_least_one)) break;
     found.size_bytes += batch.total_bytes;
-    found.batches.push_back(std::move((*entry)->batch));
+    found.batches.push_back(std::move(entry->batch));
   }
   co_return found;
 }

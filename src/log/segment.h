@@ -49,6 +49,10 @@ struct Segment {
 
 using SegmentRef = std::shared_ptr<Segment>;
 
+// The entry at the scanner's place, which must be the one of `expected`. kCorrupt, with path and
+// offset, when it is not there or another one is: a damaged batch is never passed over.
+Task<Result<Entry>> read_expected(SegmentScanner& scanner, const Segment& segment, Offset expected);
+
 struct ReadLimits {
   std::uint64_t max_bytes = kMiB;
   bool at_least_one = true;  // return one batch even when it is larger than max_bytes

@@ -1,4 +1,5 @@
-// LogMachine: a simulated machine with a segment pool and one partition, called one operation at a time.
+// LogMachine: a simulated machine with a segment pool and one partition, called one operation at a
+// time.
 //
 // One life of it. Segments are small (32 KiB to 128 KiB), so that a few batches make several. Whatever
 // happened, the destructor ends everything in order; a crash before it makes that a death.
@@ -29,7 +30,8 @@ inline constexpr std::uint64_t kLargestSegmentBytes = 128 * kKiB;
 
 inline PartitionId partition_id() {
   PartitionId id;
-  for (std::size_t i = 0; i < id.topic_id.size(); ++i) id.topic_id[i] = static_cast<std::byte>(0xA0 + i);
+  for (std::size_t i = 0; i < id.topic_id.size(); ++i)
+    id.topic_id[i] = static_cast<std::byte>(0xA0 + i);
   id.topic_name = "orders";
   return id;
 }

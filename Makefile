@@ -1,0 +1,90 @@
+# The short names of everything one does here; the work itself is CMake's and the scripts'.
+# Every target may be run on a fresh Debian 12 machine: it installs what is missing first.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+JOBS ?= $(shell nproc)
+# Tests whose clients talk to a real server. The sanitizer builds leave them out: they are slow there.
+CLIENT_TESTS := clients
+
+BIN := build/release/bin
+# Where campaigns put their data: a real file system, never a tmpfs.
+CAMPAIGN_DIR ?= build/campaign
+
+# The bounds of the long campaigns.
+SEEDS ?= 200000
+ROUNDS ?= 100
+FUZZ_SECONDS ?= 60
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## Install missing Debian packages (nothing when all are there)
+	@scripts/setup
+
+# Configured once per preset; afterwards Ninja itself re-runs CMake when a CMake file changes.
+build/%/build.ninja: CMakePresets.json | setup
+	cmake --preset $*
+	@touch $@
+
+.PHONY: build
+build: build/release/build.ninja ## Build the release: build/release/bin/penstock
+	cmake --build --preset release -j $(JOBS)
+
+.PHONY: serve
+serve: build ## Build and start the server on 127.0.0.1:9092, data in ./data (more flags: ARGS="...")
+	@exec $(BIN)/penstock serve --data data --listen 127.0.0.1:9092 $(ARGS)
+
+.PHONY: test
+test: build ## Build and run every test
+	ctest --test-dir build/release --output-on-failure -j $(JOBS)
+
+.PHONY: asan
+asan: build/asan/build.ninja ## Unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	cmake --build --preset asan -j $(JOBS)
+	ctest --test-dir build/asan --output-on-failure -j $(JOBS) -LE '$(CLIENT_TESTS)'
+
+.PHONY: tsan
+tsan: build/tsan/build.ninja ## Unit tests under ThreadSanitizer
+	cmake --build --preset tsan -j $(JOBS)
+	ctest --test-dir build/tsan --output-on-failure -j $(JOBS) -LE '$(CLIENT_TESTS)'
+
+# Campaigns: long, bounded, and they print what they covered.
+
+.PHONY: sim
+sim: build ## Simulated crashes of the log, SEEDS=200000 seeds
+	@scripts/campaign sim $(BIN)/log_sim --seeds $(SEEDS)
+
+.PHONY: crash
+crash: build ## kill -9 of a real server under load, ROUNDS=100 rounds
+	@scripts/campaign crash /usr/bin/python3 tests/clients/kill_test.py --bin-dir $(BIN) \
+	    --work-dir $(CAMPAIGN_DIR)/crash --rounds $(ROUNDS)
+
+.PHONY: fuzz
+fuzz: setup ## Every fuzz program, FUZZ_SECONDS=60 seconds each
+	@scripts/campaign fuzz scripts/fuzz $(FUZZ_SECONDS)
+
+.PHONY: bench
+bench: build ## Every benchmark, with its targets checked (more flags: ARGS="--quick")
+	@scripts/campaign bench scripts/bench $(CAMPAIGN_DIR)/bench $(ARGS)
+
+# The code's looks.
+
+.PHONY: format
+format: setup ## Format every C++ file in place
+	@scripts/sources | xargs -r clang-format-19 -i
+
+.PHONY: format-check
+format-check: setup ## Fail if a C++ file is not formatted
+	@scripts/sources | xargs -r clang-format-19 --dry-run --Werror
+
+.PHONY: tidy
+tidy: build/release/build.ninja ## clang-tidy over src/ (one folder only: DIR=src/base)
+	@scripts/tidy $(JOBS) $(DIR)
+
+.PHONY: clean
+clean: ## Remove everything that was built (data/ stays)
+	rm -rf build

@@ -1,0 +1,200 @@
+#!/usr/bin/python3
+"""Disk full, and file systems without direct I/O: each on a small mount of its own.
+
+Needs root and loop devices; skipped, with the reason, where they are not to be had.
+"""
+
+import contextlib
+import os
+import subprocess
+import sys
+import unittest
+
+import harness
+import wire
+
+TOPIC = "filling"
+VALUE = os.urandom(100_000)
+EXIT_FAILED, EXIT_FOUND_WRONG = 1, 3
+
+
+@contextlib.contextmanager
+def mounted(workspace, kind, size_mib=64):
+    """A fresh file system of `kind` (ext4 or tmpfs), mounted below the workspace."""
+    path = workspace.path / f"mount-{kind}"
+    path.mkdir()
+    if kind == "tmpfs":
+        harness.run(["mount", "-t", "tmpfs", "-o", f"size={size_mib}m", "penstock-test", path])
+    else:
+        image = workspace.path / f"{kind}.img"
+        with open(image, "wb") as file:
+            file.truncate(size_mib << 20)
+        harness.run(["mkfs.ext4", "-q", "-m", "0", image])
+        harness.run(["mount", "-o", "loop", image, path])
+    try:
+        yield path
+    finally:
+        for server in workspace.servers:
+            server.kill9()
+        # A process that was just killed may hold the mount for a moment.
+        harness.wait_until(lambda: subprocess.run(["umount", path], capture_output=True).returncode == 0, 10,
+                           f"umount {path}")
+
+
+def enter_mount_namespace():
+    """Starts this program again where its mounts are its own: they end with it, even if it is killed."""
+    inside = "CLIENT_TEST_MOUNTS"
+    if inside in os.environ:
+        return
+    if os.geteuid() != 0:
+        harness.skip("mounting a file system takes root")
+    unshare = ["unshare", "--mount", "--propagation", "private"]
+    if subprocess.run([*unshare, "true"], capture_output=True).returncode != 0:
+        harness.skip("a mount namespace cannot be made here")
+    os.environ[inside] = "1"
+    os.execvp(unshare[0], [*unshare, sys.executable, *sys.argv])
+
+
+def skip_without_loop_devices():
+    with harness.Workspace("mount_trial") as workspace:
+        try:
+            with mounted(workspace, "ext4", size_mib=8):
+                pass
+        except AssertionError as error:
+            harness.skip(f"a loop device cannot be mounted here: {error}")
+
+
+class FileSystemTest(harness.WorkspaceTestCase):
+    def mount(self, kind, **options):
+        return self.enterContext(mounted(self.workspace, kind, **options))
+
+
+class DiskFullTest(FileSystemTest):
+    def setUp(self):
+        super().setUp()
+        self.disk = self.mount("ext4")
+        self.server = self.workspace.server("--shards", 2, "--set", "storage.segment_bytes=4MiB", data_dir=self.disk / "data")
+        self.server.start()
+        self.connection = wire.Connection(self.server.port, timeout_s=60)
+        self.addCleanup(self.connection.socket.close)
+        self.assertEqual(self.connection.create_topic(TOPIC, 2), wire.NONE)
+        self.batch = wire.batch([VALUE])
+        self.acknowledged = []  # (partition, offset)
+
+    def produce(self, partition=0):
+        """The error code of one message more."""
+        produced = self.connection.produce(TOPIC, {partition: self.batch})[partition]
+        if produced.error == wire.NONE:
+            self.acknowledged.append((partition, produced.base_offset))
+        return produced.error
+
+    def fill(self):
+        """Produces until neither partition takes anything; every refusal has to be the right one."""
+        refusals = 0
+        for turn in range(2_000):
+            error = self.produce(turn % 2)
+            self.assertIn(error, (wire.NONE, wire.KAFKA_STORAGE_ERROR))
+            refusals = refusals + 1 if error != wire.NONE else 0
+            if refusals == 10:
+                return
+        self.fail("200 MB were acknowledged on a disk of 64 MiB")
+
+    def assert_all_acknowledged_are_there(self):
+        for partition in (0, 1):
+            offsets = [offset for where, offset in self.acknowledged if where == partition]
+            self.assertEqual(offsets, sorted(set(offsets)))
+        for partition, offset in self.acknowledged:
+            fetched = self.connection.fetch(TOPIC, {partition: offset}, max_bytes=1)[partition]
+            self.assertEqual(fetched.error, wire.NONE)
+            self.assertIn(VALUE, fetched.records, f"partition {partition} offset {offset}")
+
+    def assert_writing_resumes(self, within_s=30):
+        """In both partitions, which are on different shards where there are two."""
+        for partition in (0, 1):
+            def resumed():
+                self.server.assert_runs()
+                error = self.produce(partition)
+                self.assertIn(error, (wire.NONE, wire.KAFKA_STORAGE_ERROR))
+                return error == wire.NONE
+
+            harness.wait_until(resumed, within_s, f"writing to partition {partition}, now that there is space",
+                               poll_s=0.2)
+
+    def fill_with_a_file(self, leave_bytes=0):
+        """Takes the disk's space by a file that is none of the server's."""
+        path = self.disk / "filler"
+        free = os.statvfs(self.disk)
+        size = free.f_bavail * free.f_frsize - leave_bytes
+        with open(path, "wb") as file:
+            with contextlib.suppress(OSError):
+                os.posix_fallocate(file.fileno(), 0, size)
+        return path
+
+    def test_a_full_disk_refuses_producers_and_serves_consumers(self):
+        self.fill()
+        self.assertGreater(len(self.acknowledged), 50, "the disk should hold more than this")
+        for _ in range(5):
+            self.assertEqual(self.produce(), wire.KAFKA_STORAGE_ERROR)
+        self.assert_all_acknowledged_are_there()
+        self.assertRegex(self.server.log_since(0), r"(?i)\b(warning|warn|error)\b.*no space")
+
+    def test_writing_resumes_without_restart_when_a_foreign_file_is_removed(self):
+        filler = self.fill_with_a_file(leave_bytes=16 << 20)
+        self.fill()
+        filler.unlink()
+        self.assert_writing_resumes()
+        self.assert_all_acknowledged_are_there()
+
+    def test_writing_resumes_without_restart_when_a_topic_is_deleted(self):
+        self.assertEqual(self.connection.create_topic("victim", 1), wire.NONE)
+        for _ in range(200):
+            self.assertEqual(self.connection.produce("victim", {0: self.batch})[0].error, wire.NONE)
+        self.fill()
+        self.assertEqual(self.connection.delete_topic("victim"), wire.NONE)
+        self.assert_writing_resumes()
+        self.assert_all_acknowledged_are_there()
+
+    def test_a_server_on_a_full_disk_starts_again_with_all_its_data(self):
+        self.fill()
+        for how in (self.server.stop_cleanly, self.server.kill9):
+            with self.subTest(how=how.__name__):
+                self.connection.socket.close()
+                how()
+                self.server.start()
+                self.connection = wire.Connection(self.server.port, timeout_s=60)
+                self.addCleanup(self.connection.socket.close)
+                self.assert_all_acknowledged_are_there()
+
+
+class OtherFileSystemsTest(FileSystemTest):
+    def test_tmpfs_runs_in_the_best_mode_that_works_and_says_which_and_why(self):
+        server = self.workspace.server(data_dir=self.mount("tmpfs", size_mib=128) / "data")
+        server.start()
+        self.assertRegex(server.log_of_this_start(), r"(?i)\b(buffered|uncached)\b.*tmpfs|tmpfs.*\b(buffered|uncached)\b")
+        with wire.Connection(server.port) as connection:
+            self.assertEqual(connection.create_topic(TOPIC, 1), wire.NONE)
+            self.assertEqual(connection.produce(TOPIC, {0: wire.batch([b"x"])})[0].error, wire.NONE)
+            self.assertIn(b"x", connection.fetch(TOPIC, {0: 0})[0].records)
+        server.stop_cleanly()
+
+    def test_tmpfs_is_refused_when_direct_io_is_demanded(self):
+        server = self.workspace.server("--io", "direct", data_dir=self.mount("tmpfs") / "data")
+        code, printed = server.run_to_exit()
+        self.assertEqual(code, EXIT_FAILED)
+        self.assertRegex(printed, r"(?i)direct.*tmpfs|tmpfs.*direct")
+        self.assertNotRegex(printed, harness.Server.READY)
+
+    def test_doctor_says_the_mode_and_what_is_wrong(self):
+        for kind, code, mode in [("ext4", 0, "direct"), ("tmpfs", EXIT_FOUND_WRONG, "buffered|uncached")]:
+            with self.subTest(kind=kind):
+                path = self.mount(kind, size_mib=2048)
+                done = subprocess.run([harness.bin_dir() / "penstock", "doctor", path], capture_output=True, text=True)
+                self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+                self.assertRegex(done.stdout, rf"(?m)^file system .*{kind}")
+                self.assertRegex(done.stdout, rf"(?m)^I/O mode .*\b({mode})\b")
+
+
+if __name__ == "__main__":
+    enter_mount_namespace()
+    skip_without_loop_devices()
+    unittest.main(verbosity=2)
