@@ -49,7 +49,7 @@ Task<Result<Response>> serve(Broker& broker, const kafka::RequestFrame& frame) {
 
 }  // namespace
 
-Broker::Broker(log::LogContext context, const Settings& settings, std::string data_directory,
+Broker::Broker(log::LogContext context, const Settings& settings, const std::string& data_directory,
                std::size_t shard)
     : context_(context), settings_(settings) {
   if (shard != 0) return;

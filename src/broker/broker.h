@@ -60,7 +60,7 @@ struct StartReport {
 class Broker {
  public:
   // `shard` is this broker's index among its peers. `data_directory` is shared by all of them.
-  Broker(log::LogContext context, const Settings& settings, std::string data_directory,
+  Broker(log::LogContext context, const Settings& settings, const std::string& data_directory,
          std::size_t shard);
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;

@@ -109,12 +109,16 @@ void unwatch_here(Broker&, const std::vector<Part*>&, Watch& watch) { watch.remo
 
 // --- On the shard of the connection --------------------------------------------------------------
 
-Part prepare(Broker& broker, const std::string& topic_name, const FetchRequest::Partition& asked) {
+Part prepare(Broker& broker, const FetchRequest::Topic& asked_topic,
+             const FetchRequest::Partition& asked, std::int16_t version) {
+  constexpr std::int16_t kFirstWithIds = 13;
+  const bool by_id = version >= kFirstWithIds;
   Part part;
   const TopicTableRef table = broker.topics();
-  const Topic* topic = table->find(topic_name);
+  const Topic* topic = by_id ? table->find(asked_topic.topic_id) : table->find(asked_topic.topic);
   if (topic == nullptr || !topic->has_partition(asked.partition)) {
-    part.error = KafkaError::kUnknownTopicOrPartition;
+    const bool unknown_id = by_id && topic == nullptr;
+    part.error = unknown_id ? KafkaError::kUnknownTopicId : KafkaError::kUnknownTopicOrPartition;
     return part;
   }
   part.error = check_leader_epoch(*topic, asked.current_leader_epoch);
@@ -204,7 +208,7 @@ KafkaError check_leader_epoch(const Topic& topic, std::int32_t client_epoch) {
                                            : KafkaError::kUnknownLeaderEpoch;
 }
 
-Task<FetchResponse> answer(Broker& broker, const FetchRequest& request, std::int16_t) {
+Task<FetchResponse> answer(Broker& broker, const FetchRequest& request, std::int16_t version) {
   FetchResponse response;
   // Sessions (KIP-227) are not kept: every full fetch is answered with session 0, and a client that
   // believes to be in one is sent back to full fetches.
@@ -216,7 +220,7 @@ Task<FetchResponse> answer(Broker& broker, const FetchRequest& request, std::int
   std::vector<Part> parts;
   for (const FetchRequest::Topic& topic : request.topics) {
     for (const FetchRequest::Partition& partition : topic.partitions) {
-      parts.push_back(prepare(broker, topic.topic, partition));
+      parts.push_back(prepare(broker, topic, partition, version));
     }
   }
   const std::uint64_t budget_bytes =
@@ -246,6 +250,7 @@ Task<FetchResponse> answer(Broker& broker, const FetchRequest& request, std::int
   for (const FetchRequest::Topic& topic : request.topics) {
     FetchResponse::Topic& results = response.responses.emplace_back();
     results.topic = topic.topic;
+    results.topic_id = topic.topic_id;
     for (const FetchRequest::Partition& partition : topic.partitions) {
       results.partitions.push_back(respond(partition.partition, *next++, request.isolation_level));
     }

@@ -111,8 +111,7 @@ Task<Result<std::vector<Topic>>> FileMetadataStore::load() {
 // which nobody has deleted, are no such thing.
 Task<Result<void>> FileMetadataStore::sweep_remains(std::string name) {
   const std::string directory = topic_directory(name);
-  auto deleted = co_await disk_.info(fmt::format("{}/{}", directory, kDeletedFile));
-  if (!deleted) {
+  if (!co_await is_deleted(directory)) {
     auto holds = co_await holds_segments(directory);
     if (!holds) co_return Unexpected(holds.error());
     if (*holds) {
@@ -124,6 +123,11 @@ Task<Result<void>> FileMetadataStore::sweep_remains(std::string name) {
     }
   }
   co_return co_await remove_tree(disk_, directory);
+}
+
+Task<bool> FileMetadataStore::is_deleted(std::string directory) {
+  auto marker = co_await disk_.info(fmt::format("{}/{}", directory, kDeletedFile));
+  co_return marker.has_value();
 }
 
 Task<Result<bool>> FileMetadataStore::holds_segments(std::string directory) {
@@ -146,6 +150,11 @@ Task<Result<bool>> FileMetadataStore::holds_segments(std::string directory) {
 Task<Result<void>> FileMetadataStore::create(Topic topic) {
   const std::string directory = topic_directory(topic.name);
   Result<void> done = co_await disk_.make_directory(directory);
+  if (!done && done.error().code() == ErrorCode::kExists && co_await is_deleted(directory)) {
+    // Its files could not be removed when it was deleted; perhaps now.
+    done = co_await remove_tree(disk_, directory);
+    if (done) done = co_await disk_.make_directory(directory);
+  }
   if (!done) co_return done;
   for (std::int32_t i = 0; i < topic.partition_count && done; ++i) {
     done = co_await disk_.make_directory(partition_directory(topic, i));

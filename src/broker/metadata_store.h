@@ -49,6 +49,7 @@ class FileMetadataStore final : public MetadataStore {
 
  private:
   Task<Result<void>> sweep_remains(std::string name);
+  Task<bool> is_deleted(std::string directory);
   Task<Result<bool>> holds_segments(std::string directory);
   std::string topic_directory(std::string_view name) const;
 

@@ -72,7 +72,7 @@ std::optional<bool> flag_in(const fs::path& path) {
 
 // sysfs lists the schedulers and puts the one in use in brackets.
 std::string scheduler_in(const fs::path& path) {
-  const std::string line = first_line(path);
+  std::string line = first_line(path);
   const std::size_t open = line.find('[');
   const std::size_t close = line.find(']');
   if (open == std::string::npos || close == std::string::npos || close < open) return line;

@@ -115,6 +115,10 @@ Result<void> UringReactor::set_up(UringOptions options) {
   ring_open_ = true;
   wake_fd_ = Descriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake_fd_.is_open()) return Unexpected(Error::from_errno(errno, "eventfd"));
+  if (options.keep_open >= 0) {
+    const int kept = io_uring_register_files(&ring_, &options.keep_open, 1);
+    if (kept < 0) return Unexpected(Error::from_errno(-kept, "register a descriptor with io_uring"));
+  }
   return check_features();
 }
 

@@ -36,6 +36,9 @@ struct UringOptions {
   unsigned submission_entries = 256;
   // Completions that can wait to be reaped; the kernel keeps the rest aside, at a cost.
   unsigned completion_entries = 4096;
+  // A descriptor that the ring keeps open until the last of its operations has ended, also when the
+  // process is killed; none if negative. Stays the caller's.
+  int keep_open = -1;
 };
 
 // Counters since creation, for metrics.

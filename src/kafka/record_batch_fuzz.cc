@@ -1,5 +1,6 @@
 // Whatever a producer sends as records: it is accepted or refused, and every record of an accepted
-// batch can be read. The checksum is made right first, or nothing would get past it.
+// batch can be read. Format, length and checksum are made right first, or hardly anything would get
+// past them.
 
 #include <cstddef>
 #include <cstdint>
@@ -15,6 +16,12 @@ namespace {
 
 void try_records(ByteView input) {
   std::vector<std::byte> bytes(input.begin(), input.end());
+  if (bytes.size() >= kBatchHeaderBytes) {
+    bytes[batch_layout::kMagic] = std::byte{kBatchMagic};
+    store_be<std::int64_t>(bytes, batch_layout::kBaseOffset, 0);
+    store_be<std::int32_t>(bytes, batch_layout::kBatchLength,
+                           static_cast<std::int32_t>(bytes.size() - batch_layout::kUncounted));
+  }
   if (const auto batch = RecordBatchView::parse(bytes)) {
     store_be<std::uint32_t>(bytes, batch_layout::kCrc, batch->computed_crc());
   }

@@ -115,7 +115,9 @@ Task<void> Partition::commit_loop(Gate::Hold) {
     }
     const std::uint64_t device_bytes = collected_.front()->device_bytes();
     if (!has_room(device_bytes)) {
-      if (auto rolled = co_await roll(device_bytes); !rolled) fail_collected(rolled.error());
+      auto rolled = co_await roll(device_bytes);
+      note_space(rolled || rolled.error().code() != ErrorCode::kNoSpace);
+      if (!rolled) fail_collected(rolled.error());
       continue;
     }
     auto hold = background_.enter();
@@ -189,14 +191,41 @@ void Partition::fail_collected(const Error& error) {
 // A write failed: what the device holds of it, nobody knows. No more writes until it has been read
 // back.
 void Partition::fence_off(const Error& error) {
-  if (!fence_) fence_ = Error(ErrorCode::kFenced, error.message());
+  if (!fence_) {
+    fence_ = Error(ErrorCode::kFenced, error.message());
+    report(
+        Reporter::Severity::kError,
+        fmt::format("a write failed; appends are refused until the next start: {}", error.message()));
+  }
   std::deque<InFlight> lost;
   lost.swap(in_flight_);
   for (const InFlight& flight : lost) settle(*flight.commit, error);
   std::deque<CommitRef> failed;
   failed.swap(collected_);
-  for (const CommitRef& commit : failed) settle(*commit, *fence_);
+  for (const CommitRef& commit : failed) settle(*commit, fence_);
   notify();
+}
+
+void Partition::note_space(bool has_space) {
+  if (is_out_of_space_ == !has_space) return;
+  is_out_of_space_ = !has_space;
+  if (has_space) {
+    report(Reporter::Severity::kInfo, "there is space again: writing resumes");
+  } else {
+    report(Reporter::Severity::kWarning,
+           "no space for another segment: appends are refused until there is; reads go on");
+  }
+}
+
+void Partition::note_damage(const Error& error) {
+  if (error.code() != ErrorCode::kCorrupt || reported_damage_ == error.message()) return;
+  reported_damage_ = error.message();
+  report(Reporter::Severity::kError, "damage: " + error.message());
+}
+
+void Partition::report(Reporter::Severity severity, std::string_view what) const {
+  if (context_.reporter == nullptr) return;
+  context_.reporter->report(severity, fmt::format("{}: {}", id_.to_string(), what));
 }
 
 void Partition::notify() {
@@ -353,7 +382,9 @@ Task<Result<Batches>> Partition::read(Offset from, ReadLimits limits) {
                    "{}: offset {} is in a segment that is missing or was set aside", id_.to_string(),
                    from);
   }
-  co_return co_await read_batches(segment, from, marks_.durable_end, limits);
+  auto found = co_await read_batches(segment, from, marks_.durable_end, limits);
+  if (!found) note_damage(found.error());
+  co_return found;
 }
 
 SegmentRef Partition::segment_of(Offset offset) const {
@@ -375,7 +406,7 @@ Task<Result<std::optional<SharedSlice>>> Partition::find_time(std::int64_t times
     Offset expected = place->offset;
     const Offset end = segment->next_offset;
     while (expected < end) {
-      auto entry = co_await read_expected(scanner, *segment, expected);
+      auto entry = co_await read_expected(scanner, *segment, expected, expected);
       if (!entry) co_return Unexpected(entry.error());
       if (entry->batch_header.max_timestamp_ms >= timestamp_ms) {
         co_return std::optional<SharedSlice>(std::move(entry->batch));

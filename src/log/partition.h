@@ -19,6 +19,7 @@
 #include "disk/disk.h"
 #include "log/commit.h"
 #include "log/recovery.h"
+#include "log/reporter.h"
 #include "log/segment.h"
 #include "log/segment_pool.h"
 #include "log/tail.h"
@@ -44,7 +45,8 @@ struct LogContext {
   Scheduler& scheduler;
   Disk& disk;
   SegmentPool& pool;
-  Random& random;  // for salts
+  Random& random;                // for salts
+  Reporter* reporter = nullptr;  // none: nobody is told
 };
 
 // log_start <= durable_end <= written_end <= append_end, always.
@@ -128,6 +130,9 @@ class Partition {
   void settle(Commit& commit, std::optional<Error> error);
   void fail_collected(const Error& error);
   void fence_off(const Error& error);
+  void note_space(bool has_space);
+  void note_damage(const Error& error);
+  void report(Reporter::Severity severity, std::string_view what) const;
   void notify();
   void check_marks() const;
 
@@ -153,6 +158,8 @@ class Partition {
 
   Marks marks_;
   std::optional<Error> fence_;
+  bool is_out_of_space_ = false;
+  std::string reported_damage_;  // the newest, so that a reader who tries again does not repeat it
   std::vector<Observer*> observers_;
 
   std::vector<SegmentRef> segments_;  // in order; the last one is active unless sealed

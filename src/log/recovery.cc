@@ -88,9 +88,17 @@ class Recovery {
       co_return co_await set_aside(number, header.error());
     }
     segment->header = *header;
-    const bool was_sealed = co_await load_seal(*segment);
-    if (!was_sealed) {
+    auto seal = co_await read_seal(*segment);
+    auto size = co_await segment->file->size();
+    if (!size) co_return Unexpected(size.error());
+    if (seal && seal->data_end.value <= *size) {
+      adopt(*segment, std::move(*seal));
+    } else {
       if (auto scanned = co_await scan(*segment); !scanned) co_return scanned;
+      if (seal && segment->empty()) {
+        co_return co_await set_aside(number, Error(ErrorCode::kCorrupt, "shorter than its index says"));
+      }
+      if (seal) note_lost_end(*segment, *seal);
     }
     if (segment->empty()) {
       without_entries_.push_back(number);
@@ -168,22 +176,33 @@ class Recovery {
     found_.report.findings.push_back(found_.append_refusal->message());
   }
 
-  Task<bool> load_seal(Segment& segment) {
+  // The segment's index file, if there is one that belongs to it.
+  Task<std::optional<SealedIndex>> read_seal(const Segment& segment) {
     const std::string path = directory_ + "/" + index_file_name(segment.header.number);
     auto contents = co_await file::read_small_file(disk_, path);
-    if (!contents) co_return false;
-    auto sealed = SealedIndex::decode(*contents);
-    auto size = co_await segment.file->size();
-    const bool fits = sealed && size && sealed->segment_number == segment.header.number &&
-                      sealed->salt == segment.header.salt && sealed->data_end.value <= *size;
-    if (!fits) co_return false;
-    segment.base_offset = sealed->base_offset;
-    segment.next_offset = sealed->next_offset;
-    segment.data_end = sealed->data_end;
-    segment.index = std::move(sealed->index);
-    segment.damaged = std::move(sealed->damaged);
+    if (!contents) co_return std::nullopt;
+    auto seal = SealedIndex::decode(*contents);
+    const bool belongs =
+        seal && seal->segment_number == segment.header.number && seal->salt == segment.header.salt;
+    if (!belongs) co_return std::nullopt;
+    co_return std::move(*seal);
+  }
+
+  static void adopt(Segment& segment, SealedIndex seal) {
+    segment.base_offset = seal.base_offset;
+    segment.next_offset = seal.next_offset;
+    segment.data_end = seal.data_end;
+    segment.index = std::move(seal.index);
+    segment.damaged = std::move(seal.damaged);
     segment.sealed = true;
-    co_return true;
+  }
+
+  // The file is shorter than its index says: what is missing had been acknowledged, and its offsets are
+  // not given away again.
+  static void note_lost_end(Segment& segment, const SealedIndex& seal) {
+    if (segment.next_offset >= seal.next_offset) return;
+    segment.damaged.push_back(DamagedRange{segment.next_offset, seal.next_offset, segment.data_end});
+    segment.next_offset = seal.next_offset;
   }
 
   Task<Result<void>> scan(Segment& segment) {

@@ -73,13 +73,19 @@ SealedIndex Segment::to_sealed_index() const {
   return sealed_index;
 }
 
-Task<Result<Entry>> read_expected(SegmentScanner& scanner, const Segment& segment, Offset expected) {
+Task<Result<Entry>> read_expected(SegmentScanner& scanner, const Segment& segment, Offset expected,
+                                  Offset latest) {
   auto entry = co_await scanner.next();
+  if (entry && !*entry && expected < latest) {
+    entry = co_await scanner.find_beyond_damage(kIndexStrideBytes);
+  }
   if (!entry) co_return Unexpected(entry.error());
-  if (!*entry || (*entry)->batch_header.base_offset != expected) {
+  const bool fits = *entry && (*entry)->batch_header.base_offset >= expected &&
+                    (*entry)->batch_header.base_offset <= latest;
+  if (!fits) {
     co_return fail(ErrorCode::kCorrupt,
-                   "{}: the batch at offset {}, near byte {}, is damaged; run `penstock log verify`",
-                   segment.path(), expected, scanner.place());
+                   "offset {} is damaged, near byte {} of {}; run `penstock log verify`", expected,
+                   scanner.place(), segment.path());
   }
   co_return std::move(**entry);
 }
@@ -96,7 +102,7 @@ Task<Result<Batches>> read_batches(SegmentRef segment, Offset from, Offset below
   Offset expected = start ? start->offset : segment->base_offset;
   const Offset end = std::min(below, segment->next_offset);
   while (expected < end) {
-    auto entry = co_await read_expected(scanner, *segment, expected);
+    auto entry = co_await read_expected(scanner, *segment, expected, std::max(expected, from));
     if (!entry) {
       const bool is_damage = entry.error().code() == ErrorCode::kCorrupt;
       if (is_damage && !found.batches.empty()) break;

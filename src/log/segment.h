@@ -49,9 +49,10 @@ struct Segment {
 
 using SegmentRef = std::shared_ptr<Segment>;
 
-// The entry at the scanner's place, which must be the one of `expected`. kCorrupt, with path and
-// offset, when it is not there or another one is: a damaged batch is never passed over.
-Task<Result<Entry>> read_expected(SegmentScanner& scanner, const Segment& segment, Offset expected);
+// The next entry, which must be the one of `expected`, or, to step over damage in front of what is
+// asked for, a later one up to `latest`. kCorrupt, with path and offset, when there is none.
+Task<Result<Entry>> read_expected(SegmentScanner& scanner, const Segment& segment, Offset expected,
+                                  Offset latest);
 
 struct ReadLimits {
   std::uint64_t max_bytes = kMiB;

@@ -15,6 +15,10 @@ constexpr std::uint64_t kSmallestFileBytes = 32 * kKiB;
 // A retired file of which less than this share has been written costs as much to fill as a new one.
 constexpr std::uint64_t kWorthKeepingDivisor = 2;
 
+// A spare is kept only while the disk has this many times its size left: on a full disk, space that is
+// given back is for everybody, not for this pool.
+constexpr std::uint64_t kSpaceForSparesDivisor = 16;
+
 SharedSlice make_zeros() {
   AlignedBuffer buffer(kZeroChunkBytes);
   std::memset(buffer.data(), 0, buffer.capacity());
@@ -90,8 +94,12 @@ Task<Result<SegmentPool::Taken>> SegmentPool::take(std::uint64_t size_bytes, Pre
 
 Task<Result<void>> SegmentPool::retire(std::string path, std::uint64_t written_bytes) {
   const std::uint64_t size_bytes = std::max(std::bit_ceil(written_bytes), options_.smallest_bytes);
-  const bool keep = !background_.is_closed() && written_bytes * kWorthKeepingDivisor >= size_bytes &&
-                    spare_bytes_ + size_bytes <= options_.max_spare_bytes;
+  bool keep = !background_.is_closed() && written_bytes * kWorthKeepingDivisor >= size_bytes &&
+              spare_bytes_ + size_bytes <= options_.max_spare_bytes;
+  if (keep) {
+    auto space = co_await disk_.space(directory_);
+    keep = space && space->available_bytes / kSpaceForSparesDivisor >= size_bytes;
+  }
   if (!keep) co_return co_await disk_.remove(std::move(path));
   std::string own_path = new_path();
   if (auto renamed = co_await disk_.rename(std::move(path), own_path); !renamed) co_return renamed;

@@ -99,6 +99,7 @@ Result<void> Server::choose_io() {
   DiskStackOptions options;
   options.mode = chosen->mode;
   options.uring = config_.io_uring;
+  options.ring.keep_open = lock_->descriptor();
   const HeldSignals held;  // for the pool's threads
   Result<std::unique_ptr<DiskStack>> stack = DiskStack::create(options);
   if (!stack) return Unexpected(stack.error());

@@ -72,13 +72,25 @@ Shard::Shard(ShardReactor reactor, DiskStack& stack, const Config& config,
       disk_(stack.make_disk(scheduler_, reactor_)),
       random_(random_seed()),
       pool_(scheduler_, *disk_, pool_directory(config.data_directory, index), config.pool),
-      broker_({.scheduler = scheduler_, .disk = *disk_, .pool = pool_, .random = random_}, settings,
-              config.data_directory, index),
+      broker_({.scheduler = scheduler_,
+               .disk = *disk_,
+               .pool = pool_,
+               .random = random_,
+               .reporter = &reporter_},
+              settings, config.data_directory, index),
       handler_(broker_),
       io_(make_socket_io(scheduler_, reactor_)),
       acceptor_(scheduler_, *io_, std::move(listener), handler_, limits_of(config)) {}
 
 Shard::~Shard() { stop_thread(); }
+
+void Shard::LogReporter::report(Severity severity, std::string_view what) {
+  switch (severity) {
+    case Severity::kInfo: return spdlog::info("{}", what);
+    case Severity::kWarning: return spdlog::warn("{}", what);
+    case Severity::kError: return spdlog::error("{}", what);
+  }
+}
 
 void Shard::start_thread(bool pinned) {
   thread_ = std::thread([this, pinned] {

@@ -63,7 +63,14 @@ class Shard {
     broker::Broker& broker_;
   };
 
+  // What partitions have to say goes to the server's log.
+  class LogReporter final : public log::Reporter {
+   public:
+    void report(Severity severity, std::string_view what) override;
+  };
+
   std::size_t index_;
+  LogReporter reporter_;
   SystemClock clock_;
   ShardReactor reactor_;
   Scheduler scheduler_;

@@ -58,23 +58,37 @@ Semaphore::Awaiter Semaphore::acquire(std::int64_t units) { return {*this, clamp
 void Semaphore::release(std::int64_t units) {
   available_ += clamp(units);
   PENSTOCK_ASSERT(available_ <= limit_, "a semaphore was given back more than it lent");
+  serve();
+}
+
+void Semaphore::serve() {
   while (!waiters_.empty() && waiters_.front()->units_ <= available_) {
     const Awaiter* first = waiters_.front();
     waiters_.pop_front();
     available_ -= first->units_;
+    ++served_count_;
     scheduler_.ready(first->awaiter_);
   }
 }
 
 bool Semaphore::Awaiter::await_ready() const {
-  if (!semaphore_.waiters_.empty() || semaphore_.available_ < units_) return false;
+  const bool has_turn = semaphore_.waiters_.empty() && semaphore_.served_count_ == 0;
+  if (!has_turn || semaphore_.available_ < units_) return false;
   semaphore_.available_ -= units_;
   return true;
 }
 
+// Units may be free when all that keeps it waiting is that those before it have not gone on yet; then
+// it follows them at once.
 void Semaphore::Awaiter::await_suspend(std::coroutine_handle<> awaiter) {
   awaiter_ = awaiter;
+  waited_ = true;
   semaphore_.waiters_.push_back(this);
+  semaphore_.serve();
+}
+
+void Semaphore::Awaiter::await_resume() {
+  if (waited_) --semaphore_.served_count_;
 }
 
 Result<Gate::Hold> Gate::enter() {

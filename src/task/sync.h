@@ -104,11 +104,14 @@ class Semaphore {
 
  private:
   std::int64_t clamp(std::int64_t units) const { return units < limit_ ? units : limit_; }
+  void serve();
 
   Scheduler& scheduler_;
   std::int64_t available_;
   std::int64_t limit_;
   std::deque<Awaiter*> waiters_;
+  // Waiters that have their units and have not gone on yet: nobody may overtake them.
+  std::size_t served_count_ = 0;
 };
 
 class Semaphore::Awaiter {
@@ -117,7 +120,7 @@ class Semaphore::Awaiter {
 
   bool await_ready() const;
   void await_suspend(std::coroutine_handle<> awaiter);
-  void await_resume() const {}
+  void await_resume();
 
  private:
   friend class Semaphore;
@@ -125,6 +128,7 @@ class Semaphore::Awaiter {
   Semaphore& semaphore_;
   std::int64_t units_;
   std::coroutine_handle<> awaiter_;
+  bool waited_ = false;
 };
 
 // Counts who is inside; close() refuses newcomers and waits until everybody has left.

@@ -211,6 +211,17 @@ TEST_F(SemaphoreTest, ANewcomerDoesNotOvertakeAWaiterThatWasJustWoken) {
   semaphore_.release(3);
 }
 
+TEST_F(SemaphoreTest, ANewcomerThatRunsBeforeAServedWaiterGoesOnStillComesAfterIt) {
+  scheduler_.run(acquire_then_note(3, ""));
+  scheduler_.spawn(acquire_then_note(1, "a"));
+  settle();
+  scheduler_.spawn(acquire_then_note(1, "b"));  // runs first, when "a" has its unit and has not gone on
+  semaphore_.release(3);
+  settle();
+  EXPECT_EQ(trail_, "ab");
+  EXPECT_EQ(semaphore_.available(), 1);
+}
+
 TEST_F(SemaphoreTest, OneReleaseServesSeveral) {
   scheduler_.run(acquire_then_note(3, ""));
   for (const char* name : {"a", "b", "c", "d"}) scheduler_.spawn(acquire_then_note(1, name));
