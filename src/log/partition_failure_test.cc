@@ -193,6 +193,11 @@ TEST(PartitionFullDisk, AppendsAreRefusedReadsGoOnAndWritingResumesByItself) {
     seeds.push_back(seed);
   }
   machine.expect_log(seeds, kLarge);
+
+  // Said when it began and when it ended, and not with every refusal.
+  ASSERT_EQ(machine.reports().size(), 2U);
+  EXPECT_NE(machine.reports()[0].find("orders/0: no space"), std::string::npos);
+  EXPECT_NE(machine.reports()[1].find("writing resumes"), std::string::npos);
 }
 
 TEST(PartitionFullDisk, ARefusedAppendLeavesNoFileBehind) {

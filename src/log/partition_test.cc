@@ -388,6 +388,13 @@ TEST(PartitionRead, DamageThatCameAfterAcknowledgementIsAnErrorAndNeverServed) {
   EXPECT_EQ(damaged.error().code(), ErrorCode::kCorrupt);
   EXPECT_NE(damaged.error().message().find(segment_path(1)), std::string::npos);
   EXPECT_NE(damaged.error().message().find("offset 1"), std::string::npos);
+  // Reported once, however often a reader asks, and what is behind it can be asked for.
+  (void)machine.read(Offset{1});
+  ASSERT_EQ(machine.reports().size(), 1U);
+  EXPECT_NE(machine.reports()[0].find("orders/0: damage: offset 1"), std::string::npos);
+  const auto behind = machine.read(Offset{2});
+  ASSERT_TRUE(behind) << behind.error().message();
+  EXPECT_EQ(BatchHeader::parse(behind->batches.at(0).view())->base_offset, Offset{2});
 }
 
 // ---- finding by time

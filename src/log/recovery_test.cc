@@ -365,6 +365,33 @@ TEST_F(Recovery, AfterACleanStopNothingIsScanned) {
   machine.expect_log(seeds, kLarge);
 }
 
+TEST_F(Recovery, ASegmentThatIsShorterThanItsIndexSaysIsDamagedAndItsOffsetsAreNotGivenAwayAgain) {
+  {
+    LogMachine machine(storage_);
+    machine.start();
+    for (std::uint64_t seed = 0; seed < 3; ++seed) machine.append_ok(seed, kLarge);
+  }
+  {
+    SimMachine machine(storage_);
+    auto file = machine.scheduler.run(machine.disk.open(segment_path(1), {.write = true}));
+    ASSERT_TRUE(file);
+    const std::uint64_t first_batch_end = kFirstCommit.value + 2 * kBlockBytes;
+    ASSERT_TRUE(machine.scheduler.run((*file)->truncate(first_batch_end)));
+    ASSERT_TRUE(machine.scheduler.run((*file)->sync(SyncScope::kAll)));
+  }
+  for (int start = 0; start < 2; ++start) {
+    LogMachine machine(storage_);
+    machine.start();
+    ASSERT_EQ(machine.report().findings.size(), 1U);
+    EXPECT_TRUE(contains(machine.report().findings[0], "orders/0: offsets 1 to 2"));
+    EXPECT_EQ(machine.read(Offset{0})->batches.size(), 1U);
+    EXPECT_EQ(read_error(machine, Offset{1}), ErrorCode::kCorrupt);
+    EXPECT_EQ(read_error(machine, Offset{2}), ErrorCode::kCorrupt);
+    EXPECT_EQ(machine.append_ok(10, kLarge), Offset{3 + start});
+    EXPECT_TRUE(machine.read(Offset{3}));
+  }
+}
+
 TEST_F(Recovery, AMissingIndexIsRebuiltAsItWas) {
   const auto seeds = make_sealed_log(storage_);
   const auto index = storage_.contents(index_path(1));

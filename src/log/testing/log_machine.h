@@ -62,6 +62,16 @@ struct BackgroundAppend {
   std::optional<Result<Offset>> outcome;
 };
 
+// Keeps what a partition had to say.
+class Reports final : public Reporter {
+ public:
+  void report(Severity, std::string_view what) override { lines_.emplace_back(what); }
+  const std::vector<std::string>& lines() const { return lines_; }
+
+ private:
+  std::vector<std::string> lines_;
+};
+
 class LogMachine : public SimMachine {
  public:
   explicit LogMachine(SimStorage& storage, LogMachineOptions options = {})
@@ -77,7 +87,7 @@ class LogMachine : public SimMachine {
     return try_open();
   }
   Result<void> try_open() {
-    const LogContext context{scheduler, disk, pool_, random_};
+    const LogContext context{scheduler, disk, pool_, random_, &reports_};
     auto opened = scheduler.run(
         Partition::open(context, kPartitionDirectory, partition_id(), options_.partition));
     if (!opened) return Unexpected(opened.error());
@@ -104,6 +114,7 @@ class LogMachine : public SimMachine {
   void forget_partition() { partition_.reset(); }
   SegmentPool& pool() { return pool_; }
   const Marks& marks() { return partition_->marks(); }
+  const std::vector<std::string>& reports() const { return reports_.lines(); }
   const RecoveryReport& report() { return partition_->recovery_report(); }
 
   Result<Offset> append(std::uint64_t seed, BatchShape shape = {}) {
@@ -186,6 +197,7 @@ class LogMachine : public SimMachine {
 
   LogMachineOptions options_;
   Random random_;
+  Reports reports_;
   SegmentPool pool_;
   std::unique_ptr<Partition> partition_;
   bool stopped_ = false;
