@@ -246,5 +246,45 @@ TEST_F(RecoveryCrash, OfALogThatDiedInTheMiddleRecoversTheSame) {
   }
 }
 
+// A killed process may leave a commit that is whole, and only in the device's cache. If an index
+// vouched for it before it is durable, a power cut in the middle of recovery would make damage of it.
+TEST(PartitionCrash, WhatAKilledProcessLeftBehindIsDurableBeforeItIsSealed) {
+  constexpr BatchShape kSeveralBlocks{.payload_bytes = 9000};
+  constexpr std::uint64_t kSeeds = 12;
+  constexpr std::uint64_t kRecoverySteps = 40;
+  std::uint64_t kept_count = 0;
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    for (std::uint64_t step = 0; step <= kRecoverySteps; ++step) {
+      SimStorage storage;
+      LogMachineOptions options;
+      options.disk.seed = seed;
+      {
+        LogMachine machine(storage, options);
+        machine.start();
+        machine.append_ok(0);
+        BackgroundAppend in_flight;
+        machine.start_append(in_flight, 1, kSeveralBlocks);
+        machine.sleep(std::chrono::microseconds(15));  // less than any write takes
+        machine.die(SimCrash::kKill);
+      }
+      {
+        LogMachine machine(storage, options);
+        machine.disk.crash_after(step, SimCrash::kPowerCut);
+        (void)machine.try_start();
+        if (!machine.disk.has_crashed()) machine.die(SimCrash::kPowerCut);
+      }
+      LogMachine machine(storage);
+      machine.start();
+      ASSERT_EQ(machine.report().findings, std::vector<std::string>{})
+          << "seed " << seed << ", step " << step;
+      const auto batches = machine.read_all(Offset{0});
+      ASSERT_FALSE(::testing::Test::HasFailure()) << "seed " << seed << ", step " << step;
+      ASSERT_GE(batches.size(), 1U);
+      kept_count += batches.size() - 1;
+    }
+  }
+  EXPECT_GT(kept_count, 0U);  // or no commit was ever left behind whole
+}
+
 }  // namespace
 }  // namespace penstock::log::testing
