@@ -1,13 +1,13 @@
 #include "disk/data_lock.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/file.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <csignal>
 #include <thread>
 
 namespace penstock {
