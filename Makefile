@@ -36,7 +36,7 @@ build: build/release/build.ninja ## Build the release: build/release/bin/penstoc
 
 .PHONY: serve
 serve: build ## Build and start the server on 127.0.0.1:9092, data in ./data (more flags: ARGS="...")
-	@exec $(BIN)/penstock serve --data data --listen 127.0.0.1:9092 $(ARGS)
+	@exec $(BIN)/penstock serve $(ARGS)
 
 .PHONY: test
 test: build ## Build and run every test
