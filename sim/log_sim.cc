@@ -24,12 +24,7 @@ int main(int argc, char** argv) {
   penstock::sim::LivesOutcome total;
   for (std::uint64_t seed = first_seed; seed < first_seed + seed_count; ++seed) {
     const auto outcome = penstock::sim::run_partition_lives(seed);
-    total.lives += outcome.lives;
-    total.crashes_in_recovery += outcome.crashes_in_recovery;
-    total.acknowledged_batches += outcome.acknowledged_batches;
-    total.rolls += outcome.rolls;
-    total.torn_recoveries += outcome.torn_recoveries;
-    total.unacknowledged_kept += outcome.unacknowledged_kept;
+    total.count(outcome);
     if (!outcome.passed) {
       fmt::print(stderr, "FAILED: {}\nreplay with: log_sim --seed {}\n", outcome.failure, seed);
       return 1;

@@ -273,6 +273,15 @@ class Lives {
 
 }  // namespace
 
+void LivesOutcome::count(const LivesOutcome& other) {
+  lives += other.lives;
+  crashes_in_recovery += other.crashes_in_recovery;
+  acknowledged_batches += other.acknowledged_batches;
+  rolls += other.rolls;
+  torn_recoveries += other.torn_recoveries;
+  unacknowledged_kept += other.unacknowledged_kept;
+}
+
 LivesOutcome run_partition_lives(std::uint64_t seed) { return Lives(seed).run(); }
 
 }  // namespace penstock::sim

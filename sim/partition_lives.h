@@ -25,6 +25,9 @@ struct LivesOutcome {
   std::uint64_t rolls = 0;  // segments beyond the first, over all lives
   std::uint64_t torn_recoveries = 0;
   std::uint64_t unacknowledged_kept = 0;  // batches that survived although nobody had been told
+
+  // Adds the counts of another run to these.
+  void count(const LivesOutcome& other);
 };
 
 LivesOutcome run_partition_lives(std::uint64_t seed);

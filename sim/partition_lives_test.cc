@@ -22,12 +22,7 @@ TEST(PartitionLives, AcknowledgedDataSurvivesEveryDeathAndTheLogStaysAPrefix) {
     const LivesOutcome outcome = run_partition_lives(seed);
     ASSERT_TRUE(outcome.passed) << "seed " << seed << ": " << outcome.failure
                                 << "; replay with: log_sim --seed " << seed;
-    total.lives += outcome.lives;
-    total.crashes_in_recovery += outcome.crashes_in_recovery;
-    total.acknowledged_batches += outcome.acknowledged_batches;
-    total.rolls += outcome.rolls;
-    total.torn_recoveries += outcome.torn_recoveries;
-    total.unacknowledged_kept += outcome.unacknowledged_kept;
+    total.count(outcome);
   }
   // A simulation that never gets into trouble proves nothing.
   EXPECT_GT(total.acknowledged_batches, seed_count());
