@@ -16,10 +16,9 @@
 #include "bench/latency.h"
 #include "bench/report.h"
 #include "disk/disk_stack.h"
-#include "disk/io_mode.h"
-#include "disk/probe.h"
 #include "log/partition.h"
 #include "log/testing/batches.h"
+#include "penstock/probe.h"
 
 namespace penstock::bench {
 namespace {

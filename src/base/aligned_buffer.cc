@@ -14,15 +14,26 @@ AlignedBuffer::AlignedBuffer(std::size_t capacity_bytes)
   bytes_.reset(bytes);
 }
 
+AlignedBuffer AlignedBuffer::borrow(MutableBytes memory) {
+  PENSTOCK_ASSERT(is_aligned(reinterpret_cast<std::uintptr_t>(memory.data()), kBlockBytes) &&
+                      is_aligned(memory.size(), kBlockBytes),
+                  "a borrowed buffer is not made of whole blocks");
+  AlignedBuffer buffer;
+  buffer.bytes_ = std::unique_ptr<std::byte, Free>(memory.data(), Free(true));
+  buffer.capacity_ = memory.size();
+  return buffer;
+}
+
 void AlignedBuffer::Free::operator()(const std::byte* bytes) const {
-  std::free(const_cast<std::byte*>(bytes));
+  if (!borrowed) std::free(const_cast<std::byte*>(bytes));
 }
 
 SharedSlice AlignedBuffer::freeze(std::size_t size_bytes) && {
   PENSTOCK_ASSERT(size_bytes <= capacity_, "freeze beyond the buffer's capacity");
   const ByteView bytes(bytes_.get(), size_bytes);
   capacity_ = 0;
-  return {std::shared_ptr<const std::byte>(bytes_.release(), Free{}), bytes};
+  const Free free = bytes_.get_deleter();
+  return {std::shared_ptr<const std::byte>(bytes_.release(), free), bytes};
 }
 
 SharedSlice SharedSlice::copy_of(ByteView bytes) {

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <utility>
 
 #include "base/bytes.h"
 #include "base/units.h"
@@ -23,6 +24,18 @@ class AlignedBuffer {
   AlignedBuffer() = default;
   // `capacity_bytes` is rounded up to whole blocks. The contents are not initialised.
   explicit AlignedBuffer(std::size_t capacity_bytes);
+  // Memory of somebody else, who keeps it alive and unused until the buffer, and what was frozen of it,
+  // are gone. Address and size are whole blocks (asserted). This is how a read lands in a caller's own
+  // memory without a copy.
+  static AlignedBuffer borrow(MutableBytes memory);
+
+  AlignedBuffer(AlignedBuffer&& other) noexcept
+      : bytes_(std::move(other.bytes_)), capacity_(std::exchange(other.capacity_, 0)) {}
+  AlignedBuffer& operator=(AlignedBuffer&& other) noexcept {
+    bytes_ = std::move(other.bytes_);
+    capacity_ = std::exchange(other.capacity_, 0);
+    return *this;
+  }
 
   std::size_t capacity() const { return capacity_; }
   std::byte* data() { return bytes_.get(); }
@@ -35,7 +48,11 @@ class AlignedBuffer {
 
  private:
   struct Free {
+    Free() : Free(false) {}
+    explicit Free(bool is_borrowed) : borrowed(is_borrowed) {}
     void operator()(const std::byte* bytes) const;
+
+    bool borrowed;
   };
 
   std::unique_ptr<std::byte, Free> bytes_;

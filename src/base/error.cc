@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include "base/assert.h"
+
 namespace penstock {
 
 namespace {
@@ -55,6 +57,10 @@ std::string_view to_string(ErrorCode code) {
     case ErrorCode::kTimeout: return "timed out";
   }
   return "unknown";
+}
+
+void detail::value_of_failed_result(const Error& error) {
+  assertion_failed("result.has_value()", error.message().c_str(), __FILE__, __LINE__);
 }
 
 Error Error::from_errno(int errno_value, std::string_view doing) {

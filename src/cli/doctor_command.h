@@ -1,4 +1,5 @@
-// `penstock doctor PATH`: what direct I/O is worth on the file system of a path, and what to change.
+// `penstock doctor PATH`: what direct I/O is worth on the file system of a path, how fast it is there,
+// and what to change.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -12,7 +13,10 @@ namespace penstock::cli {
 // long.
 void add_doctor_command(CLI::App& app, Console& console, int& exit_code);
 
-// The report as a person reads it, and the exit code it means.
-int print_diagnosis(const ProbeReport& report, Console& console);
+// The examination as a person reads it.
+void print_examination(const Examination& examination, Console& console);
+
+// kDamage when something is wrong, kFailed when no file could be made to try anything, else kSuccess.
+int exit_code_of(const Examination& examination);
 
 }  // namespace penstock::cli

@@ -26,17 +26,10 @@
 #include "base/aligned_buffer.h"
 #include "base/error.h"
 #include "base/units.h"
+#include "penstock/io_mode.h"
 #include "task/task.h"
 
 namespace penstock {
-
-// How bytes travel between memory and the device.
-enum class IoMode {
-  kDirect,    // O_DIRECT: past the page cache
-  kUncached,  // RWF_DONTCACHE (Linux 6.14+): through it, dropped when done
-  kBuffered,  // through the page cache
-};
-std::string_view to_string(IoMode mode);
 
 enum class Durability {
   kNone,    // the bytes are with the kernel or in the device's cache

@@ -2,9 +2,9 @@
 #include <numeric>
 #include <vector>
 
-#include "disk/io_mode.h"
 #include "disk/testing/disk_contract.h"
 #include "disk/testing/real_disks.h"
+#include "penstock/probe.h"
 
 namespace penstock {
 namespace {

@@ -48,10 +48,12 @@ Result<ShardReactor> DiskStack::make_reactor() {
 }
 
 std::unique_ptr<Disk> DiskStack::make_disk(Scheduler& scheduler, ShardReactor& reactor) {
-  if (reactor.uring) {
-    return std::make_unique<UringDisk>(options_.mode, scheduler, *reactor.uring, pool_);
-  }
-  return std::make_unique<BlockingDisk>(options_.mode, scheduler, pool_);
+  return make_disk(scheduler, reactor, options_.mode);
+}
+
+std::unique_ptr<Disk> DiskStack::make_disk(Scheduler& scheduler, ShardReactor& reactor, IoMode mode) {
+  if (reactor.uring) return std::make_unique<UringDisk>(mode, scheduler, *reactor.uring, pool_);
+  return std::make_unique<BlockingDisk>(mode, scheduler, pool_);
 }
 
 }  // namespace penstock

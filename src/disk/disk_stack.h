@@ -1,6 +1,7 @@
-// DiskStack: what a server needs to give each shard its reactor and its disk.
+// DiskStack: what it takes to give a thread its reactor and its disks: a shard of the server, or an
+// Engine of the library.
 //
-// Per shard, in this order: make_reactor(), a Scheduler on it, make_disk(). Where io_uring can be had,
+// Per thread, in this order: make_reactor(), a Scheduler on it, make_disk(). Where io_uring can be had,
 // reactor and disk are one ring; elsewhere epoll and a BlockingDisk on the shared worker pool.
 //
 // Ownership: the stack owns the worker pool and outlives everything it made.
@@ -13,15 +14,11 @@
 #include "disk/disk.h"
 #include "disk/uring_reactor.h"
 #include "disk/worker_pool.h"
+#include "penstock/uring_use.h"
 #include "task/epoll_reactor.h"
 
 namespace penstock {
 
-enum class UringUse {
-  kAuto,  // when the kernel grants it
-  kOn,    // or fail
-  kOff,
-};
 // "auto", "on" or "off"; else kInvalidArgument.
 Result<UringUse> parse_uring_use(std::string_view text);
 
@@ -44,6 +41,8 @@ struct ShardReactor {
     if (uring) return *uring;
     return *epoll;
   }
+  // Readable when reactor().poll() has something to do. Errors: those of UringReactor::descriptor().
+  Result<int> descriptor() const { return uring ? uring->descriptor() : epoll->descriptor(); }
 };
 
 class DiskStack {
@@ -52,8 +51,9 @@ class DiskStack {
   static Result<std::unique_ptr<DiskStack>> create(DiskStackOptions options);
 
   Result<ShardReactor> make_reactor();
-  // `reactor` is the one that `scheduler` runs on.
+  // In the mode of the options, or in another. `reactor` is the one that `scheduler` runs on.
   std::unique_ptr<Disk> make_disk(Scheduler& scheduler, ShardReactor& reactor);
+  std::unique_ptr<Disk> make_disk(Scheduler& scheduler, ShardReactor& reactor, IoMode mode);
 
   IoMode mode() const { return options_.mode; }
   bool uses_uring() const { return uses_uring_; }

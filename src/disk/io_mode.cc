@@ -1,4 +1,7 @@
-#include "disk/io_mode.h"
+#include "penstock/io_mode.h"
+
+#include "base/error.h"
+#include "penstock/probe.h"
 
 namespace penstock {
 
@@ -6,8 +9,8 @@ namespace {
 
 // "ext4 on vda", "tmpfs".
 std::string place(const ProbeReport& report) {
-  if (report.device.empty()) return report.file_system;
-  return fmt::format("{} on {}", report.file_system, report.device);
+  if (report.device.name.empty()) return report.file_system.type;
+  return fmt::format("{} on {}", report.file_system.type, report.device.name);
 }
 
 std::string possible_modes(const ProbeReport& report) {
@@ -43,6 +46,15 @@ ChosenMode choose_best(const ProbeReport& report) {
 
 }  // namespace
 
+std::string_view to_string(IoMode mode) {
+  switch (mode) {
+    case IoMode::kDirect: return "direct";
+    case IoMode::kUncached: return "uncached";
+    case IoMode::kBuffered: return "buffered";
+  }
+  return "unknown";
+}
+
 std::string_view to_string(RequestedIoMode mode) {
   switch (mode) {
     case RequestedIoMode::kAuto: return "auto";
@@ -63,9 +75,16 @@ Result<RequestedIoMode> parse_io_mode(std::string_view text) {
 }
 
 Result<ChosenMode> choose_io_mode(const ProbeReport& report, RequestedIoMode requested) {
+  if (report.durable_write.tried == Tried::kNotTried) {
+    return fail(ErrorCode::kPermission, "which I/O mode {} ({}) can do was not found out: {}",
+                report.path, place(report), report.writable.why);
+  }
   if (!report.durable_write.works()) {
-    return fail(ErrorCode::kNotSupported, "nothing at {} ({}) can be made durable: {}", report.path,
-                place(report), report.durable_write.why);
+    return fail(ErrorCode::kNotSupported,
+                "nothing at {} ({}) can be made durable, in I/O mode '{}' or any other: {}. Use a "
+                "directory on a "
+                "local ext4 or XFS file system",
+                report.path, place(report), to_string(requested), report.durable_write.why);
   }
   switch (requested) {
     case RequestedIoMode::kAuto: return choose_best(report);

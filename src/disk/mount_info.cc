@@ -1,134 +1,115 @@
 #include "disk/mount_info.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
+
+#include "disk/system_text.h"
 
 namespace penstock {
 
 namespace {
 
-namespace fs = std::filesystem;
+// Thousands of mounts, as a container host has them.
+constexpr std::size_t kMaxMountInfoBytes = 8 << 20;
+
+bool is_octal(char digit) { return digit >= '0' && digit <= '7'; }
 
 // mountinfo writes space, tab, newline and backslash as three octal digits.
 std::string unescape(std::string_view text) {
+  constexpr std::size_t kDigits = 3;
   std::string plain;
   for (std::size_t i = 0; i < text.size(); ++i) {
+    const std::string_view digits = text.substr(i + 1, kDigits);
     unsigned code = 0;
-    if (text[i] == '\\' && i + 3 < text.size() &&
-        std::from_chars(text.data() + i + 1, text.data() + i + 4, code, 8).ec == std::errc()) {
-      plain.push_back(static_cast<char>(code));
-      i += 3;
-    } else {
-      plain.push_back(text[i]);
-    }
+    const bool is_escape =
+        text[i] == '\\' && digits.size() == kDigits && std::ranges::all_of(digits, is_octal) &&
+        std::from_chars(digits.data(), digits.data() + kDigits, code, 8).ec == std::errc() &&
+        code < 256;
+    plain.push_back(is_escape ? static_cast<char>(code) : text[i]);
+    if (is_escape) i += kDigits;
   }
   return plain;
 }
 
-// "ID PARENT MAJOR:MINOR ROOT MOUNT_POINT OPTIONS TAGS... - FILE_SYSTEM SOURCE SUPER_OPTIONS"
-std::optional<MountInfo> parse_line(const std::string& line, std::uint64_t wanted_id) {
-  std::istringstream fields(line);
-  std::uint64_t id = 0;
-  std::string skipped, mount_point, options, source, super_options;
-  MountInfo mount;
-  fields >> id >> skipped >> skipped >> skipped >> mount_point >> options;
-  if (!fields || id != wanted_id) return std::nullopt;
-  while (fields >> skipped && skipped != "-") {
-  }
-  fields >> mount.file_system >> source >> super_options;
-  mount.mount_point = unescape(mount_point);
-  mount.source = unescape(source);
-  mount.options = options + "," + super_options;
-  return mount;
-}
-
-std::string first_line(const fs::path& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
-}
-
-std::optional<std::uint32_t> number_in(const fs::path& path) {
-  const std::string text = first_line(path);
-  std::uint32_t value = 0;
-  if (std::from_chars(text.data(), text.data() + text.size(), value).ec != std::errc())
-    return std::nullopt;
-  return value;
-}
-
-std::optional<bool> flag_in(const fs::path& path) {
-  const std::optional<std::uint32_t> value = number_in(path);
-  if (!value) return std::nullopt;
-  return *value != 0;
-}
-
-// sysfs lists the schedulers and puts the one in use in brackets.
-std::string scheduler_in(const fs::path& path) {
-  std::string line = first_line(path);
-  const std::size_t open = line.find('[');
-  const std::size_t close = line.find(']');
-  if (open == std::string::npos || close == std::string::npos || close < open) return line;
-  return line.substr(open + 1, close - open - 1);
-}
-
-// Where sysfs describes a device number; empty when it has no block device.
-fs::path sysfs_of(dev_t device) {
-  std::error_code error;
-  const fs::path link = fmt::format("/sys/dev/block/{}:{}", major(device), minor(device));
-  fs::path path = fs::canonical(link, error);
-  return error ? fs::path() : path;
+// The next field, taken off `line`. An empty one ends the line: sources may be empty, and nothing that
+// this program reads stands behind them.
+std::string_view take_field(std::string_view& line) {
+  const std::string_view field = line.substr(0, line.find(' '));
+  line.remove_prefix(std::min(line.size(), field.size() + 1));
+  return field;
 }
 
 }  // namespace
 
-bool MountInfo::has_option(std::string_view option) const {
-  return ("," + options + ",").find(fmt::format(",{},", option)) != std::string::npos;
+std::optional<MountInfo> parse_mount_line(std::string_view line) {
+  MountInfo mount;
+  const std::string_view id = take_field(line);
+  const auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), mount.id);
+  if (error != std::errc() || end != id.data() + id.size()) return std::nullopt;
+  take_field(line);  // parent
+  take_field(line);  // device number: btrfs shows another one here than in stat
+  mount.root = unescape(take_field(line));
+  mount.mount_point = unescape(take_field(line));
+  mount.options = take_field(line);
+  while (!line.empty() && take_field(line) != "-") {
+  }
+  mount.file_system = take_field(line);
+  mount.source = unescape(take_field(line));
+  const std::string_view super_options = take_field(line);
+  if (mount.file_system.empty() || mount.mount_point.empty()) return std::nullopt;
+  if (!super_options.empty()) mount.options.append(",").append(unescape(super_options));
+  return mount;
 }
 
-MountInfo find_mount(const std::string& directory) {
+std::vector<MountInfo> parse_mounts(std::string_view text) {
+  std::vector<MountInfo> mounts;
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    if (std::optional<MountInfo> mount = parse_mount_line(line)) mounts.push_back(std::move(*mount));
+  }
+  return mounts;
+}
+
+std::vector<MountInfo> read_mounts() {
+  return parse_mounts(read_system_file("/proc/self/mountinfo", kMaxMountInfoBytes));
+}
+
+std::optional<MountInfo> find_mount(const std::string& directory,
+                                    const std::vector<MountInfo>& mounts) {
   struct statx status;
-  // Linux 5.8. The device number does not do: btrfs shows another one in mountinfo than in stat.
+  // Linux 5.8.
   if (::statx(AT_FDCWD, directory.c_str(), 0, STATX_MNT_ID, &status) != 0 ||
       (status.stx_mask & STATX_MNT_ID) == 0) {
-    return {};
+    return std::nullopt;
   }
-  std::ifstream file("/proc/self/mountinfo");
-  for (std::string line; std::getline(file, line);) {
-    if (std::optional<MountInfo> mount = parse_line(line, status.stx_mnt_id)) return *mount;
-  }
-  return {};
+  const auto found = std::ranges::find(mounts, status.stx_mnt_id, &MountInfo::id);
+  if (found == mounts.end()) return std::nullopt;
+  return *found;
 }
 
-DeviceInfo find_device(const std::string& directory, const MountInfo& mount) {
-  struct stat status;
-  fs::path path;
-  if (::stat(directory.c_str(), &status) == 0) path = sysfs_of(status.st_dev);
-  if (path.empty() && mount.source.starts_with("/dev/") && ::stat(mount.source.c_str(), &status) == 0) {
-    path = sysfs_of(status.st_rdev);
+bool has_mount_option(std::string_view options, std::string_view option) {
+  while (!options.empty()) {
+    const std::string_view one = options.substr(0, options.find(','));
+    if (one == option) return true;
+    options.remove_prefix(std::min(options.size(), one.size() + 1));
   }
-  if (path.empty()) return {};
+  return false;
+}
 
-  DeviceInfo device;
-  device.name = path.filename().string();
-  // A partition has no queue of its own; its disk is the directory above.
-  std::error_code error;
-  const bool has_queue = fs::exists(path / "queue", error);
-  const fs::path queue = (has_queue ? path : path.parent_path()) / "queue";
-  device.logical_block_bytes = number_in(queue / "logical_block_size").value_or(0);
-  device.physical_block_bytes = number_in(queue / "physical_block_size").value_or(0);
-  device.write_cache = first_line(queue / "write_cache");
-  device.fua = flag_in(queue / "fua");
-  device.io_scheduler = scheduler_in(queue / "scheduler");
-  device.rotational = flag_in(queue / "rotational");
-  return device;
+std::string_view mount_option_value(std::string_view options, std::string_view name) {
+  while (!options.empty()) {
+    const std::string_view one = options.substr(0, options.find(','));
+    if (one.starts_with(name) && one.substr(name.size()).starts_with('=')) {
+      return one.substr(name.size() + 1);
+    }
+    options.remove_prefix(std::min(options.size(), one.size() + 1));
+  }
+  return {};
 }
 
 }  // namespace penstock

@@ -1,39 +1,42 @@
-// What the system says about the file system and the block device under a path. Nothing is tried here.
+// Which mount a directory is on, by /proc/self/mountinfo.
 //
-// Threading: any; reads /proc and /sys.
+// Threading: any; reads /proc.
 #pragma once
+
+#include <sys/types.h>
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace penstock {
 
-// A line of /proc/self/mountinfo. All fields are empty when it cannot be read.
+// One line of mountinfo.
 struct MountInfo {
-  std::string file_system;
+  std::uint64_t id = 0;
+  std::string root;  // what of the file system is mounted: "/" unless it is a part
   std::string mount_point;
   std::string options;  // the mount's own, then the file system's, joined by commas
+  std::string file_system;
   std::string source;
-
-  bool has_option(std::string_view option) const;
 };
 
-struct DeviceInfo {
-  std::string name;  // "vda"; empty when no block device is known
-  std::uint32_t logical_block_bytes = 0;
-  std::uint32_t physical_block_bytes = 0;
-  std::string write_cache;
-  std::optional<bool> fua;
-  std::string io_scheduler;
-  std::optional<bool> rotational;
-};
+// "ID PARENT MAJOR:MINOR ROOT MOUNT_POINT OPTIONS TAGS... - FILE_SYSTEM SOURCE SUPER_OPTIONS"; nothing
+// unless all of it is there.
+std::optional<MountInfo> parse_mount_line(std::string_view line);
 
-// The mount that `directory`, which exists, is on.
-MountInfo find_mount(const std::string& directory);
+// Every line that can be read; others are left out.
+std::vector<MountInfo> parse_mounts(std::string_view text);
+std::vector<MountInfo> read_mounts();
 
-// The device under it: the directory's own, or for file systems that span devices (btrfs) the mount's
-// source.
-DeviceInfo find_device(const std::string& directory, const MountInfo& mount);
+// The mount that `directory`, which exists, is on; nothing where the system does not say.
+std::optional<MountInfo> find_mount(const std::string& directory, const std::vector<MountInfo>& mounts);
+
+// One whole option of a list that is joined by commas.
+bool has_mount_option(std::string_view options, std::string_view option);
+// What stands behind "NAME=" in it; empty when it is not there.
+std::string_view mount_option_value(std::string_view options, std::string_view name);
 
 }  // namespace penstock

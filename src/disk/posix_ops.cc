@@ -6,6 +6,7 @@
 #include <sys/uio.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
@@ -16,13 +17,39 @@ namespace penstock::posix {
 
 namespace {
 
-// Calls until something other than EINTR or EAGAIN comes back, a bounded number of times.
+std::atomic<SystemFaults*> installed_faults{nullptr};
+
+// What is to happen to the call that comes now: outside of fault tests, nothing.
+const SystemFault* fault_for(SystemCall kind) {
+  SystemFaults* faults = installed_faults.load(std::memory_order_acquire);
+  if (faults == nullptr) [[likely]]
+    return nullptr;
+  return faults->next(kind);
+}
+
+// Makes `call`, or lets the fault answer in its place.
 template <typename Call>
-auto retrying(Call call) {
-  auto result = call();
-  for (int i = 0; i < Transfer::kMaxIdleCalls && result < 0 && (errno == EINTR || errno == EAGAIN);
-       ++i) {
-    result = call();
+auto make(const SystemFault* fault, Call call) {
+  if (fault == nullptr || fault->kind == SystemFault::Kind::kShortened) [[likely]]
+    return call();
+  auto result = decltype(call()){};
+  if (fault->kind == SystemFault::Kind::kMisreported) result = call();
+  errno = fault->errno_value;
+  return static_cast<decltype(result)>(-1);
+}
+
+std::size_t shortened(std::uint64_t length_bytes, const SystemFault* fault) {
+  if (fault == nullptr || fault->kind != SystemFault::Kind::kShortened) [[likely]]
+    return length_bytes;
+  return std::min<std::uint64_t>(length_bytes, fault->length_bytes);
+}
+
+// Makes `call` until it is no longer turned away, a bounded number of times.
+template <typename Call>
+auto answer(SystemCall kind, Call call) {
+  auto result = make(fault_for(kind), call);
+  for (int i = 0; i < Transfer::kMaxIdleCalls && result < 0 && is_turned_away(errno); ++i) {
+    result = make(fault_for(kind), call);
   }
   return result;
 }
@@ -36,9 +63,12 @@ std::int64_t count_or_error(ssize_t result) { return result < 0 ? -errno : resul
 
 }  // namespace
 
+void install_faults(SystemFaults* faults) { installed_faults.store(faults, std::memory_order_release); }
+
 Result<Descriptor> open(const std::string& path, IoMode mode, OpenOptions options) {
   const int flags = open_flags(mode, options);
-  Descriptor file(retrying([&] { return ::open(path.c_str(), flags, kCreatePermissions); }));
+  Descriptor file(
+      answer(SystemCall::kOpen, [&] { return ::open(path.c_str(), flags, kCreatePermissions); }));
   if (!file.is_open()) return Unexpected(open_error(errno, path, mode));
   return file;
 }
@@ -46,10 +76,12 @@ Result<Descriptor> open(const std::string& path, IoMode mode, OpenOptions option
 Result<std::size_t> read_full(FileRef file, FilePosition from, MutableBytes into) {
   Transfer transfer(from, into.size());
   while (transfer.moved_bytes() < into.size()) {
-    const iovec part{.iov_base = into.data() + transfer.at(), .iov_len = transfer.remaining_bytes()};
+    const SystemFault* fault = fault_for(SystemCall::kRead);
+    const iovec part{.iov_base = into.data() + transfer.at(),
+                     .iov_len = shortened(transfer.remaining_bytes(), fault)};
     const auto position = static_cast<off_t>(transfer.position().value);
-    const Transfer::Step step =
-        transfer.take(count_or_error(::preadv2(file.fd, &part, 1, position, read_flags(file.mode))));
+    const Transfer::Step step = transfer.take(count_or_error(
+        make(fault, [&] { return ::preadv2(file.fd, &part, 1, position, read_flags(file.mode)); })));
     if (step == Transfer::Step::kFailed) {
       return Unexpected(read_error(transfer.error(), file.path, from, into.size()));
     }
@@ -66,11 +98,12 @@ Result<void> write_full(FileRef file, FilePosition to, ByteView data, Durability
   Transfer transfer(to, data.size());
   const int flags = write_flags(file.mode, durability);
   while (transfer.moved_bytes() < data.size()) {
+    const SystemFault* fault = fault_for(SystemCall::kWrite);
     const iovec part{.iov_base = const_cast<std::byte*>(data.data() + transfer.at()),
-                     .iov_len = transfer.remaining_bytes()};
+                     .iov_len = shortened(transfer.remaining_bytes(), fault)};
     const auto position = static_cast<off_t>(transfer.position().value);
-    const Transfer::Step step =
-        transfer.take(count_or_error(::pwritev2(file.fd, &part, 1, position, flags)));
+    const Transfer::Step step = transfer.take(
+        count_or_error(make(fault, [&] { return ::pwritev2(file.fd, &part, 1, position, flags); })));
     if (step == Transfer::Step::kFailed) {
       return Unexpected(
           write_error(transfer.error(), file.path, to, data.size(), file.mode, durability));
@@ -79,52 +112,69 @@ Result<void> write_full(FileRef file, FilePosition to, ByteView data, Durability
   return {};
 }
 
+bool leaves_cached_pages(IoMode mode, SyncScope scope) {
+  return mode == IoMode::kDirect && scope == SyncScope::kAll;
+}
+
 Result<void> sync(FileRef file, SyncScope scope) {
   if (scope == SyncScope::kData) {
-    return check(retrying([&] { return ::fdatasync(file.fd); }), "fdatasync", file.path);
+    return check(answer(SystemCall::kSync, [&] { return ::fdatasync(file.fd); }), "fdatasync",
+                 file.path);
   }
-  return check(retrying([&] { return ::fsync(file.fd); }), "fsync", file.path);
+  const int result = answer(SystemCall::kSync, [&] { return ::fsync(file.fd); });
+  if (result < 0) return Unexpected(path_error(errno, "fsync", file.path));
+  if (leaves_cached_pages(file.mode, scope)) ::posix_fadvise(file.fd, 0, 0, POSIX_FADV_DONTNEED);
+  return {};
 }
 
 Result<void> allocate(FileRef file, std::uint64_t size_bytes) {
   const auto length = static_cast<off_t>(size_bytes);
-  const int result = retrying([&] { return ::fallocate(file.fd, 0, 0, length); });
+  const int result = answer(SystemCall::kAllocate, [&] { return ::fallocate(file.fd, 0, 0, length); });
   if (result < 0) return Unexpected(size_error(errno, "allocate", file.path, size_bytes));
   return {};
 }
 
 Result<void> truncate(FileRef file, std::uint64_t size_bytes) {
   const auto length = static_cast<off_t>(size_bytes);
-  const int result = retrying([&] { return ::ftruncate(file.fd, length); });
+  const int result = answer(SystemCall::kTruncate, [&] { return ::ftruncate(file.fd, length); });
   if (result < 0) return Unexpected(size_error(errno, "truncate", file.path, size_bytes));
   return {};
 }
 
 Result<std::uint64_t> size(FileRef file) {
   struct stat status;
-  if (::fstat(file.fd, &status) < 0) return Unexpected(path_error(errno, "fstat", file.path));
+  const int result = answer(SystemCall::kStat, [&] { return ::fstat(file.fd, &status); });
+  if (result < 0) return Unexpected(path_error(errno, "fstat", file.path));
   return static_cast<std::uint64_t>(status.st_size);
 }
 
 Result<void> rename(const std::string& from, const std::string& to) {
-  if (::rename(from.c_str(), to.c_str()) < 0) return Unexpected(rename_error(errno, from, to));
+  const int result = answer(SystemCall::kRename, [&] { return ::rename(from.c_str(), to.c_str()); });
+  if (result < 0) return Unexpected(rename_error(errno, from, to));
   return {};
 }
 
-Result<void> remove(const std::string& path) { return check(::unlink(path.c_str()), "remove", path); }
+Result<void> remove(const std::string& path) {
+  return check(answer(SystemCall::kUnlink, [&] { return ::unlink(path.c_str()); }), "remove", path);
+}
 
 Result<void> remove_directory(const std::string& path) {
-  return check(::rmdir(path.c_str()), "remove directory", path);
+  return check(answer(SystemCall::kUnlink, [&] { return ::rmdir(path.c_str()); }), "remove directory",
+               path);
 }
 
 Result<void> make_directory(const std::string& path) {
-  return check(::mkdir(path.c_str(), kDirectoryPermissions), "make directory", path);
+  const int result =
+      answer(SystemCall::kMakeDirectory, [&] { return ::mkdir(path.c_str(), kDirectoryPermissions); });
+  return check(result, "make directory", path);
 }
 
 Result<void> sync_directory(const std::string& path) {
-  const Descriptor directory(retrying([&] { return ::open(path.c_str(), kDirectoryOpenFlags); }));
+  const Descriptor directory(
+      answer(SystemCall::kOpen, [&] { return ::open(path.c_str(), kDirectoryOpenFlags); }));
   if (!directory.is_open()) return Unexpected(path_error(errno, "open directory", path));
-  return check(retrying([&] { return ::fsync(directory.get()); }), "fsync directory", path);
+  return check(answer(SystemCall::kSync, [&] { return ::fsync(directory.get()); }), "fsync directory",
+               path);
 }
 
 Result<std::vector<std::string>> list(const std::string& path) {
@@ -142,16 +192,15 @@ Result<std::vector<std::string>> list(const std::string& path) {
 
 Result<FileInfo> info(const std::string& path) {
   struct stat status;
-  if (::stat(path.c_str(), &status) < 0) return Unexpected(path_error(errno, "stat", path));
+  const int result = answer(SystemCall::kStat, [&] { return ::stat(path.c_str(), &status); });
+  if (result < 0) return Unexpected(path_error(errno, "stat", path));
   return FileInfo{.size_bytes = static_cast<std::uint64_t>(status.st_size),
                   .is_directory = S_ISDIR(status.st_mode)};
 }
 
 Result<SpaceInfo> space(const std::string& path) {
   struct statvfs status;
-  if (retrying([&] { return ::statvfs(path.c_str(), &status); }) < 0) {
-    return Unexpected(path_error(errno, "statvfs", path));
-  }
+  if (::statvfs(path.c_str(), &status) < 0) return Unexpected(path_error(errno, "statvfs", path));
   return SpaceInfo{.total_bytes = status.f_blocks * status.f_frsize,
                    .available_bytes = status.f_bavail * status.f_frsize};
 }

@@ -15,6 +15,7 @@
 
 #include "disk/descriptor.h"
 #include "disk/disk.h"
+#include "disk/system_faults.h"
 
 #ifndef RWF_DONTCACHE
 #define RWF_DONTCACHE 0x00000080  // Linux 6.14; newer than Debian 12's headers
@@ -35,6 +36,10 @@ Result<Descriptor> open(const std::string& path, IoMode mode, OpenOptions option
 Result<std::size_t> read_full(FileRef file, FilePosition from, MutableBytes into);
 Result<void> write_full(FileRef file, FilePosition to, ByteView data, Durability durability);
 Result<void> sync(FileRef file, SyncScope scope);
+// Whether pages may be in the page cache after this sync that nobody wants: cutting a file in the
+// middle of a block, xfs zeroes the rest of the block there, also under direct I/O. They can be dropped
+// once they are clean, so after a sync.
+bool leaves_cached_pages(IoMode mode, SyncScope scope);
 Result<void> allocate(FileRef file, std::uint64_t size_bytes);
 Result<void> truncate(FileRef file, std::uint64_t size_bytes);
 Result<std::uint64_t> size(FileRef file);
@@ -47,6 +52,10 @@ Result<void> sync_directory(const std::string& path);
 Result<std::vector<std::string>> list(const std::string& path);
 Result<FileInfo> info(const std::string& path);
 Result<SpaceInfo> space(const std::string& path);
+
+// From now on every call above asks `faults` first, in the whole process and on any thread (list() and
+// space() excepted); null for none. For tests: nothing may be calling while this changes.
+void install_faults(SystemFaults* faults);
 
 // Flags for openat, and RWF_* for one read or write.
 int open_flags(IoMode mode, OpenOptions options);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <poll.h>
+
 #include <chrono>
 #include <thread>
 #include <vector>
@@ -85,6 +87,27 @@ TYPED_TEST(ReactorContract, AWakeFromAnotherThreadEndsAPoll) {
     EXPECT_LT(TestFixture::time_of_poll(*this->reactor_, 60s), 30s);
     other.join();
   }
+}
+
+bool is_readable(int fd) {
+  pollfd asked{.fd = fd, .events = POLLIN, .revents = 0};
+  return ::poll(&asked, 1, 0) == 1;
+}
+
+TYPED_TEST(ReactorContract, TheDescriptorIsReadableFromAWakeToTheNextPoll) {
+  const Result<int> descriptor = this->reactor_->descriptor();
+  ASSERT_TRUE(descriptor);
+  for (int i = 0; i < 3; ++i) {
+    this->reactor_->poll(Duration::zero());
+    EXPECT_FALSE(is_readable(*descriptor));
+    std::thread([this] { this->reactor_->wake(); }).join();
+    EXPECT_TRUE(is_readable(*descriptor));
+    this->reactor_->poll(Duration::zero());
+    // The ring may tell of the same wake-up once more.
+    this->reactor_->poll(1ms);
+  }
+  const Result<int> again = this->reactor_->descriptor();
+  EXPECT_EQ(*again, *descriptor);
 }
 
 Task<void> sleep(Scheduler& scheduler, Duration delay) { co_await scheduler.sleep_for(delay); }

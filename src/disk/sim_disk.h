@@ -4,31 +4,47 @@
 // THE FAULT MODEL. What the code above may count on, and must expect:
 //
 // Bytes. A write takes effect, for reads, when it completes. It is durable at once with
-//   Durability::kDevice, else after a later sync() of its file; a sync covers the writes that had
-//   completed when it started. A read during a write may see any mixture of old and new sectors.
+// Durability::kDevice, else after a later sync() of its file; a sync covers the writes that had
+// completed when it started. A read during a write may see any mixture of old and new sectors.
+//
 // Power cut. Durable bytes survive. A completed write that no sync has covered survives in any subset
-// of
-//   its 512-byte sectors, a sector with several such writes as any of them; so does a write in flight.
-//   Sizes and names: see sim_image.h and sim_storage.h. In short: a size needs a sync() (or a kDevice
-//   write that needs it), a name needs sync_directory(), and what was not synced survives as a prefix.
+// of its 512-byte sectors, a sector with several such writes as any of them; so does a write in flight.
+// Sizes and names: see sim_image.h and sim_storage.h. In short: a size needs a sync() (or a kDevice
+// write that needs it), a name needs sync_directory(), and what was not synced survives as a prefix.
+//
 // Kill. The process dies, the kernel does not: everything completed stays as it is, durable or not, and
-// a
-//   write in flight happens wholly, in part, or not at all.
+// a write in flight happens wholly, in part, or not at all. With late_write_max, it may also happen
+// when the next SimDisk is at work already; not later than that, and not after a truncate of its file.
+// A server that must not see this waits until the kernel has let go of its lock (data_lock.h):
+// has_late_writes() is that lock.
+//
 // After either, every pending and later operation of this SimDisk ends with ErrorCode::kClosed and has
-// no
-//   effect. So coroutines unwind by themselves and the scheduler drains: let them, destroy this
-//   SimDisk, and make the next one on the same SimStorage.
-// Errors. inject() makes chosen operations fail. A failed write leaves any subset of its sectors; after
-// a
-//   failed sync nothing is known about what it should have covered, and later syncs do not change that;
-//   any other operation that failed has no effect. A full device fails with kNoSpace, with no effect.
+// no effect. So coroutines unwind by themselves and the scheduler drains: let them, destroy this
+// SimDisk, and make the next one on the same SimStorage.
+//
+// Calls. A read or write is one device call or several, as on the real disks: a call may be cut short,
+// move nothing, or be turned away (EINTR, EAGAIN, ECANCELED), and the rest is asked for again
+// (transfer.h). Of what a write call did not say it had moved, any subset of the sectors may be there.
+// The seed does this to one call in disturbed_one_in, never so often that an operation fails; inject()
+// does it to chosen ones, as often as one likes.
+//
+// Errors. inject() makes chosen calls fail. A failed write leaves any subset of its sectors; after a
+// failed sync nothing is known about what it should have covered, and later syncs do not change that;
+// any other operation that failed has no effect. A full device fails with kNoSpace, with no effect.
+//
+// Lies. inject() only: a device that says success, and has lost sectors of a write, has put it
+// elsewhere in the file, or has made nothing durable. The file system believes it: the file has its new
+// size.
+//
 // Rot. SimStorage::flip_bit().
-// Time. Each operation takes a latency drawn from the seed, so operations overtake each other.
+//
+// Time. Each call takes a latency drawn from the seed, so operations overtake each other; inject()
+// makes chosen ones later than all others, by any time.
 //
 // It aborts on what is always a bug above: a misaligned position, length or address; two writes in
 // flight to the same bytes; a buffer that changed while it was being written.
 //
-// The same seed and the same calls give the same run: trace_hash() folds every operation, its result
+// The same seed and the same calls give the same run: trace_hash() folds every device call, its result
 // and its virtual time.
 //
 // Ownership: storage and scheduler must outlive it, and it its files. At most one SimDisk at a time is
@@ -36,7 +52,6 @@
 // Threading: the scheduler's thread. For virtual time, the scheduler runs on a SimReactor.
 #pragma once
 
-#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -50,30 +65,12 @@
 
 #include "base/random.h"
 #include "disk/disk.h"
+#include "disk/sim_faults.h"
 #include "disk/sim_storage.h"
 #include "task/scheduler.h"
 #include "task/sim_reactor.h"
 
 namespace penstock {
-
-enum class SimOp {
-  kOpen,
-  kRead,
-  kWrite,
-  kSync,
-  kAllocate,
-  kTruncate,
-  kSize,
-  kRename,
-  kRemove,
-  kRemoveDirectory,
-  kMakeDirectory,
-  kSyncDirectory,
-  kList,
-  kInfo,
-  kSpace,
-};
-std::string_view to_string(SimOp op);
 
 enum class SimCrash {
   kPowerCut,
@@ -82,21 +79,17 @@ enum class SimCrash {
 
 struct SimDiskOptions {
   std::uint64_t seed = 1;
-  // Each operation's latency is between the two; equal values fix it, and zero never suspends.
+  // Each call's latency is between the two; equal values fix it, and zero never suspends.
   Duration latency_min = std::chrono::microseconds(20);
   Duration latency_max = std::chrono::microseconds(500);
   std::uint64_t block_bytes = kBlockBytes;
-  // Is given one line of text per operation, when it ends.
+  // Of the device calls for reads and writes, one in so many is cut short or turned away; 0: none is.
+  std::uint64_t disturbed_one_in = 0;
+  // How long after the start of the next SimDisk a write in flight may land when this one is killed;
+  // zero: all of them have settled by then.
+  Duration late_write_max{};
+  // Is given one line of text per device call, when it ends.
   std::function<void(std::string_view line)> trace{};
-};
-
-// Operations that are to fail.
-struct SimFault {
-  SimOp op = SimOp::kWrite;
-  std::string path_part{};  // only paths that contain it
-  std::uint64_t nth = 1;    // counted from now: 1 is the next such operation
-  std::uint64_t count = 1;  // how many of them fail, from the nth on
-  int errno_value = EIO;
 };
 
 class SimDisk final : public Disk {
@@ -112,13 +105,16 @@ class SimDisk final : public Disk {
   void kill() { crash(SimCrash::kKill); }
   bool has_crashed() const { return has_crashed_; }
 
-  // Every operation has two steps, its start and its end. steps() counts those that have happened;
+  // Every device call has two steps, its start and its end. steps() counts those that have happened;
   // crash_after(n) dies in the place of step n + 1, so that a loop over n from 0 to the steps() of a
   // run without a crash visits every moment of it.
   std::uint64_t steps() const { return steps_; }
   void crash_after(std::uint64_t steps, SimCrash how);
 
-  void inject(SimFault fault) { faults_.push_back(std::move(fault)); }
+  void inject(SimFault fault) { faults_.inject(std::move(fault)); }
+
+  // Whether writes of a killed process may still land.
+  bool has_late_writes() const;
 
   std::uint64_t trace_hash() const { return trace_hash_; }
 
@@ -137,13 +133,19 @@ class SimDisk final : public Disk {
 
  private:
   class OpenFile;
+  class LateWrite;
   struct Operation;
 
   Task<Result<void>> perform(Operation& operation);
-  Result<void> end(Operation& operation, int fault_errno);
+  Task<Result<void>> call(Operation& operation);
+  void draw_fault(Operation& operation);
+  Result<void> end(Operation& operation);
+  Result<void> end_with_fault(Operation& operation);
+  void settle(const Operation& operation, SimCrash how);
+  void land_late_writes(const SimNode& file);
+  void detach();
   void step();
   Duration latency();
-  int fault_for(const Operation& operation);
   SimImage::SectorMask some_sectors(std::size_t count);
   void record(const Operation& operation, const Result<void>& result);
   void fold(std::uint64_t value);
@@ -156,8 +158,10 @@ class SimDisk final : public Disk {
   SimDiskOptions options_;
   Random latency_random_;
   Random fault_random_;  // apart, so that a fault does not change the latencies before it
+  Random disturbance_random_;
   std::list<Operation*> in_flight_;
-  std::vector<SimFault> faults_;
+  std::list<LateWrite> late_writes_;
+  SimFaults faults_;
   std::uint64_t steps_ = 0;
   std::uint64_t crash_after_steps_ = std::numeric_limits<std::uint64_t>::max();
   SimCrash crash_how_ = SimCrash::kPowerCut;

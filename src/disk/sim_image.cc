@@ -14,6 +14,10 @@ void assert_whole_sectors(FilePosition to, ByteView data) {
                   "a device writes whole sectors");
 }
 
+void assert_one_bit_per_sector(const SimImage::SectorMask& mask, ByteView data) {
+  PENSTOCK_ASSERT(mask.size() == data.size() / kSectorBytes, "a mask has one bit per sector");
+}
+
 }  // namespace
 
 SimImage::~SimImage() { free_blocks_beyond(0); }
@@ -38,20 +42,26 @@ std::size_t SimImage::read(FilePosition from, MutableBytes into) const {
 void SimImage::write(Sequence at, FilePosition to, ByteView data, Durability durability) {
   assert_whole_sectors(to, data);
   if (data.empty()) return;
-  const std::uint64_t end = to.value + data.size();
-  allocate(to, data.size());
-  grow(at, end);
-  // The size goes first: making an earlier cut durable must not cut these bytes.
-  const bool needs_size = end > durable_size_bytes_ || a_cut_is_unsynced();
-  if (durability == Durability::kDevice && needs_size) make_sizes_durable(at);
+  make_place(at, to, data.size(), durability);
   for (std::size_t done = 0; done < data.size(); done += kSectorBytes) {
     put(at, (to.value + done) / kSectorBytes, data.subspan(done, kSectorBytes), durability);
   }
 }
 
+void SimImage::write_losing(Sequence at, FilePosition to, ByteView data, Durability durability,
+                            const SectorMask& mask) {
+  assert_whole_sectors(to, data);
+  assert_one_bit_per_sector(mask, data);
+  make_place(at, to, data.size(), durability);
+  for (std::size_t i = 0; i < mask.size(); ++i) {
+    if (!mask[i]) continue;
+    put(at, to.value / kSectorBytes + i, data.subspan(i * kSectorBytes, kSectorBytes), durability);
+  }
+}
+
 void SimImage::write_partly(Sequence at, FilePosition to, ByteView data, const SectorMask& mask) {
   assert_whole_sectors(to, data);
-  PENSTOCK_ASSERT(mask.size() == data.size() / kSectorBytes, "a mask has one bit per sector");
+  assert_one_bit_per_sector(mask, data);
   if (std::ranges::find(mask, true) == mask.end()) return;
   const auto last = std::find(mask.rbegin(), mask.rend(), true);
   grow(at, to.value + static_cast<std::uint64_t>(mask.rend() - last) * kSectorBytes);
@@ -211,6 +221,17 @@ SimImage::SharedSector SimImage::flipped(const SharedSector& bytes, std::uint64_
       bytes == nullptr ? std::make_shared<SectorBytes>() : std::make_shared<SectorBytes>(*bytes);
   (*copy)[byte] ^= std::byte{1} << bit;
   return copy;
+}
+
+// What the file system does for a write: blocks and the size.
+void SimImage::make_place(Sequence at, FilePosition to, std::uint64_t length_bytes,
+                          Durability durability) {
+  const std::uint64_t end = to.value + length_bytes;
+  allocate(to, length_bytes);
+  grow(at, end);
+  // The size goes first: making an earlier cut durable must not cut these bytes.
+  const bool needs_size = end > durable_size_bytes_ || a_cut_is_unsynced();
+  if (durability == Durability::kDevice && needs_size) make_sizes_durable(at);
 }
 
 void SimImage::put(Sequence at, std::uint64_t number, ByteView bytes, Durability durability) {

@@ -59,6 +59,9 @@ class SimImage {
 
   // A write that has completed at `at`. Position and length are whole sectors.
   void write(Sequence at, FilePosition to, ByteView data, Durability durability);
+  // The same, on a device that has lost the sectors outside of `mask` and says nothing.
+  void write_losing(Sequence at, FilePosition to, ByteView data, Durability durability,
+                    const SectorMask& mask);
   // One that was broken off: only the sectors of `mask` are there, as bytes that are not durable.
   void write_partly(Sequence at, FilePosition to, ByteView data, const SectorMask& mask);
 
@@ -104,6 +107,7 @@ class SimImage {
   static SharedSector cut(const SharedSector& bytes, std::uint64_t sector, std::uint64_t size_bytes);
   static SharedSector flipped(const SharedSector& bytes, std::uint64_t byte, unsigned bit);
 
+  void make_place(Sequence at, FilePosition to, std::uint64_t length_bytes, Durability durability);
   void put(Sequence at, std::uint64_t sector, ByteView bytes, Durability durability);
   void grow(Sequence at, std::uint64_t size_bytes);
   bool a_cut_is_unsynced() const;

@@ -86,6 +86,9 @@ void SimStorage::flip_bit(std::string_view path, FilePosition byte, unsigned bit
 
 void SimStorage::power_cut(Random& random) {
   PENSTOCK_ASSERT(!attached_, "a machine is running on this storage: use SimDisk::power_cut()");
+  for (const SimLateWrite& write : take_late_writes()) {
+    write_partly(*write.file, write.to, write.data, write.sectors);
+  }
   // Nothing and everything are drawn on purpose: they would be rare among independent draws.
   const std::uint64_t draw = random.below(4);
   std::set<const SimNode*> broken;  // directories that keep no later change
@@ -111,7 +114,7 @@ Result<SimNode::Pointer> SimStorage::open(const std::string& path, OpenOptions o
   }
   if (!options.create) return refuse(ENOENT, "open", path);
   Result<Place> place = place_of("open", path);
-  if (!place) return Unexpected(std::move(place.error()));
+  if (!place) return Unexpected(place.error());
   node = new_node(/*is_directory=*/false);
   change({Edit{place->directory, place->name, node}});
   return node;
@@ -119,9 +122,9 @@ Result<SimNode::Pointer> SimStorage::open(const std::string& path, OpenOptions o
 
 Result<void> SimStorage::rename(const std::string& from, const std::string& to) {
   Result<Place> source = place_of("rename", from);
-  if (!source) return Unexpected(std::move(source.error()));
+  if (!source) return Unexpected(source.error());
   Result<Place> target = place_of("rename to", to);
-  if (!target) return Unexpected(std::move(target.error()));
+  if (!target) return Unexpected(target.error());
   const SimNode::Pointer node = entry(*source->directory, source->name);
   if (node == nullptr) return refuse(ENOENT, "rename", from);
   const SimNode::Pointer replaced = entry(*target->directory, target->name);
@@ -138,7 +141,7 @@ Result<void> SimStorage::rename(const std::string& from, const std::string& to) 
 
 Result<void> SimStorage::remove(const std::string& path) {
   Result<Place> place = place_of("remove", path);
-  if (!place) return Unexpected(std::move(place.error()));
+  if (!place) return Unexpected(place.error());
   const SimNode::Pointer node = entry(*place->directory, place->name);
   if (node == nullptr) return refuse(ENOENT, "remove", path);
   if (node->is_directory) return refuse(EISDIR, "remove", path);
@@ -148,7 +151,7 @@ Result<void> SimStorage::remove(const std::string& path) {
 
 Result<void> SimStorage::remove_directory(const std::string& path) {
   Result<Place> place = place_of("remove directory", path);
-  if (!place) return Unexpected(std::move(place.error()));
+  if (!place) return Unexpected(place.error());
   const SimNode::Pointer node = entry(*place->directory, place->name);
   if (node == nullptr) return refuse(ENOENT, "remove directory", path);
   if (!node->is_directory) return refuse(ENOTDIR, "remove directory", path);
@@ -160,7 +163,7 @@ Result<void> SimStorage::remove_directory(const std::string& path) {
 Result<void> SimStorage::make_directory(const std::string& path) {
   if (find(path) != nullptr) return refuse(EEXIST, "make directory", path);
   Result<Place> place = place_of("make directory", path);
-  if (!place) return Unexpected(std::move(place.error()));
+  if (!place) return Unexpected(place.error());
   change({Edit{place->directory, place->name, new_node(/*is_directory=*/true)}});
   return {};
 }
@@ -222,6 +225,13 @@ void SimStorage::write_partly(SimNode& file, FilePosition to, ByteView data,
                               const SimImage::SectorMask& mask) {
   if (!make_room(file, to, data.size())) return;
   file.image.write_partly(++sequence_, to, data, mask);
+}
+
+bool SimStorage::write_losing(SimNode& file, FilePosition to, ByteView data, Durability durability,
+                              const SimImage::SectorMask& mask) {
+  if (!make_room(file, to, data.size())) return false;
+  file.image.write_losing(++sequence_, to, data, durability, mask);
+  return true;
 }
 
 bool SimStorage::allocate(SimNode& file, std::uint64_t size_bytes) {

@@ -22,12 +22,14 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "base/random.h"
 #include "disk/disk.h"
 #include "disk/sim_image.h"
+#include "task/clock.h"
 
 namespace penstock {
 
@@ -47,6 +49,15 @@ struct SimNode {
   SimImage image;           // of a file
   Entries entries;          // of a directory: as seen now
   Entries durable_entries;  // and as certainly on the medium
+};
+
+// A write that a killed process had in flight and that the kernel has not carried out yet.
+struct SimLateWrite {
+  SimNode::Pointer file;
+  FilePosition to;
+  std::vector<std::byte> data;
+  SimImage::SectorMask sectors;  // that it will write
+  Duration after{};              // the next machine has started
 };
 
 class SimStorage {
@@ -91,7 +102,14 @@ class SimStorage {
   // A broken-off write: the sectors of `mask` are there if there was space for them, and nothing is
   // said.
   void write_partly(SimNode& file, FilePosition to, ByteView data, const SimImage::SectorMask& mask);
+  // On a device that says success: the sectors outside of `mask` are lost.
+  bool write_losing(SimNode& file, FilePosition to, ByteView data, Durability durability,
+                    const SimImage::SectorMask& mask);
   void truncate(SimNode& file, std::uint64_t size_bytes);
+
+  // Writes in flight that outlive their process: they wait here for the next machine, or a power cut.
+  void keep_late_write(SimLateWrite write) { late_writes_.push_back(std::move(write)); }
+  std::vector<SimLateWrite> take_late_writes() { return std::exchange(late_writes_, {}); }
 
   // One SimDisk at a time, asserted: two would be two machines on one device.
   void attach();
@@ -125,6 +143,7 @@ class SimStorage {
   std::shared_ptr<SimSpace> space_;
   SimNode::Pointer root_;
   std::vector<NameChange> name_changes_;  // not yet durable, oldest first
+  std::vector<SimLateWrite> late_writes_;
   Sequence sequence_ = 0;
   bool attached_ = false;
 };

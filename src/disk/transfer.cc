@@ -5,6 +5,10 @@
 
 namespace penstock {
 
+bool is_turned_away(int errno_value) {
+  return errno_value == EINTR || errno_value == EAGAIN || errno_value == ECANCELED;
+}
+
 std::uint64_t Transfer::remaining_bytes() const {
   return std::min(length_bytes_ - at(), kMaxCallBytes);
 }
@@ -12,8 +16,7 @@ std::uint64_t Transfer::remaining_bytes() const {
 Transfer::Step Transfer::take(std::int64_t result) {
   if (result < 0) {
     const int error = static_cast<int>(-result);
-    const bool turned_away = error == EINTR || error == EAGAIN || error == ECANCELED;
-    if (!turned_away || ++idle_calls_ > kMaxIdleCalls) {
+    if (!is_turned_away(error) || ++idle_calls_ > kMaxIdleCalls) {
       error_ = error;
       return Step::kFailed;
     }

@@ -13,6 +13,11 @@
 
 namespace penstock {
 
+// Whether a call that failed with `errno_value` was only turned away for now (EINTR, EAGAIN,
+// ECANCELED): it did nothing that making it again would not do, so it is made again,
+// Transfer::kMaxIdleCalls times at most.
+bool is_turned_away(int errno_value);
+
 class Transfer {
  public:
   enum class Step {

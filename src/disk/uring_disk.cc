@@ -8,17 +8,6 @@
 
 namespace penstock {
 
-namespace {
-
-// Linux 6.9; newer than Debian 12's liburing, so the number is ours and the kernel is asked.
-constexpr int kOpcodeFtruncate = 55;
-
-bool is_turned_away(int result) {
-  return result == -EINTR || result == -EAGAIN || result == -ECANCELED;
-}
-
-}  // namespace
-
 class UringFile final : public File {
  public:
   UringFile(std::string path, Descriptor file, UringDisk& disk)
@@ -90,6 +79,10 @@ Task<Result<void>> UringFile::sync(SyncScope scope) {
   if (result < 0) {
     co_return Unexpected(posix::path_error(-result, data_only ? "fdatasync" : "fsync", path()));
   }
+  if (posix::leaves_cached_pages(disk_.mode_, scope)) {
+    io_uring_prep_fadvise(&entry, file_.get(), 0, 0, POSIX_FADV_DONTNEED);
+    (void)co_await disk_.call(entry);  // advice: nothing depends on it
+  }
   co_return Result<void>();
 }
 
@@ -126,7 +119,7 @@ UringDisk::~UringDisk() { executor_.pool->finish_submitted(); }
 
 Task<int> UringDisk::call(io_uring_sqe entry) {
   int result = co_await ring_.call(scheduler_, entry);
-  for (int i = 0; i < Transfer::kMaxIdleCalls && is_turned_away(result); ++i) {
+  for (int i = 0; i < Transfer::kMaxIdleCalls && is_turned_away(-result); ++i) {
     entry.flags |= IOSQE_ASYNC;
     result = co_await ring_.call(scheduler_, entry);
   }

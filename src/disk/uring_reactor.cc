@@ -5,11 +5,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <string>
+#include <utility>
+
+#include "disk/transfer.h"
 
 namespace penstock {
 
@@ -87,6 +91,22 @@ bool is_passing(int result) {
          result == -ENOMEM;
 }
 
+SystemCall system_call_of(unsigned opcode) {
+  switch (opcode) {
+    case IORING_OP_OPENAT: return SystemCall::kOpen;
+    case IORING_OP_READ: return SystemCall::kRead;
+    case IORING_OP_WRITE: return SystemCall::kWrite;
+    case IORING_OP_FSYNC: return SystemCall::kSync;
+    case IORING_OP_FALLOCATE: return SystemCall::kAllocate;
+    case kOpcodeFtruncate: return SystemCall::kTruncate;
+    case IORING_OP_STATX: return SystemCall::kStat;
+    case IORING_OP_RENAMEAT: return SystemCall::kRename;
+    case IORING_OP_UNLINKAT: return SystemCall::kUnlink;
+    case IORING_OP_MKDIRAT: return SystemCall::kMakeDirectory;
+    default: return SystemCall::kOther;
+  }
+}
+
 void check_entered(int result) {
   PENSTOCK_ASSERT(result != -EEXIST,
                   "a ring was used from another thread than that of its first poll()");
@@ -158,30 +178,40 @@ bool UringReactor::supports(unsigned opcode) const {
 
 void UringReactor::poll(Duration max_wait) {
   bind_to_thread();
+  clear_loop_fd();
   if (must_watch_wake_fd_) watch_wake_fd();
   if (first_in_line_ != nullptr) {
     submit();
     queue_line();
   }
-  if (max_wait > Duration::zero() && first_in_line_ == nullptr) {
+  UringOperation* const refused = std::exchange(first_refused_, nullptr);
+  const bool may_wait = first_in_line_ == nullptr && refused == nullptr;
+  if (max_wait > Duration::zero() && may_wait) {
     submit_and_wait(max_wait);
   } else {
     submit();
   }
   reap();
+  complete_refused(refused);
 }
 
 void UringReactor::wake() {
   const std::uint64_t one = 1;
   // EAGAIN says that the counter is full, so the wake-up is pending anyway.
-  [[maybe_unused]] const ssize_t written = ::write(wake_fd_.get(), &one, sizeof(one));
+  [[maybe_unused]] ssize_t written = ::write(wake_fd_.get(), &one, sizeof(one));
+  // Not left to the ring, which is late with an eventfd that is written because another one was.
+  const int loop_fd = watched_loop_fd_.load(std::memory_order_acquire);
+  if (loop_fd >= 0) written = ::write(loop_fd, &one, sizeof(one));
 }
 
 void UringReactor::start(UringOperation& operation, const io_uring_sqe& entry) {
   PENSTOCK_ASSERT(!operation.in_flight_, "an operation was started twice");
   operation.in_flight_ = true;
   ++in_flight_count_;
-  if (first_in_line_ == nullptr && queue(entry, reinterpret_cast<std::uintptr_t>(&operation))) return;
+  operation.fault_ = nullptr;
+  if (faults_ != nullptr && refuse(operation, entry.opcode)) [[unlikely]]
+    return;
+  if (first_in_line_ == nullptr && queue(entry, operation)) return;
   ++stats_.queue_full_count;
   operation.entry_ = &entry;
   operation.next_ = nullptr;
@@ -213,6 +243,27 @@ void UringReactor::bind_to_thread() {
   bound_ = true;
 }
 
+Result<int> UringReactor::descriptor() {
+  if (loop_fd_.is_open()) return loop_fd_.get();
+  bind_to_thread();
+  Descriptor fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!fd.is_open()) return Unexpected(Error::from_errno(errno, "eventfd"));
+  const int registered = io_uring_register_eventfd(&ring_, fd.get());
+  if (registered < 0) {
+    return Unexpected(Error::from_errno(-registered, "register an eventfd with io_uring"));
+  }
+  loop_fd_ = std::move(fd);
+  watched_loop_fd_.store(loop_fd_.get(), std::memory_order_release);
+  return loop_fd_.get();
+}
+
+// Before the ring is looked at: what completes from now on makes it readable again.
+void UringReactor::clear_loop_fd() {
+  if (!loop_fd_.is_open()) return;
+  std::uint64_t count = 0;
+  [[maybe_unused]] const ssize_t got = ::read(loop_fd_.get(), &count, sizeof(count));
+}
+
 // A multishot poll: each write to the eventfd completes it once more. The eventfd is never read, so a
 // wake-up costs no system call on this side and touches no memory that could outlive the reactor.
 void UringReactor::watch_wake_fd() {
@@ -227,13 +278,43 @@ bool UringReactor::queue(const io_uring_sqe& entry, std::uint64_t user_data) {
   *place = entry;
   place->user_data = user_data;
   ++stats_.submitted_count;
+  if ((entry.flags & IOSQE_ASYNC) != 0) ++stats_.forced_async_count;
   return true;
+}
+
+bool UringReactor::queue(const io_uring_sqe& entry, UringOperation& operation) {
+  const auto user_data = reinterpret_cast<std::uintptr_t>(&operation);
+  const SystemFault* fault = operation.fault_;
+  if (fault == nullptr || fault->kind != SystemFault::Kind::kShortened) [[likely]]
+    return queue(entry, user_data);
+  io_uring_sqe shortened = entry;
+  shortened.len = std::min(entry.len, fault->length_bytes);
+  return queue(shortened, user_data);
+}
+
+// Draws what is to happen to an operation that starts now; true if it is not to be carried out.
+bool UringReactor::refuse(UringOperation& operation, unsigned opcode) {
+  operation.fault_ = faults_->next(system_call_of(opcode));
+  if (operation.fault_ == nullptr || operation.fault_->kind != SystemFault::Kind::kRefused)
+    return false;
+  operation.next_ = nullptr;
+  (first_refused_ == nullptr ? first_refused_ : last_refused_->next_) = &operation;
+  last_refused_ = &operation;
+  return true;
+}
+
+void UringReactor::complete_refused(UringOperation* operation) {
+  while (operation != nullptr) {
+    UringOperation* const next = operation->next_;  // it may be gone once it has completed
+    complete(*operation, -operation->fault_->errno_value, 0);
+    operation = next;
+  }
 }
 
 void UringReactor::queue_line() {
   while (first_in_line_ != nullptr) {
     UringOperation* operation = first_in_line_;
-    if (!queue(*operation->entry_, reinterpret_cast<std::uintptr_t>(operation))) return;
+    if (!queue(*operation->entry_, *operation)) return;
     first_in_line_ = operation->next_;
   }
 }
@@ -292,7 +373,11 @@ void UringReactor::finish(const io_uring_cqe& completion) {
 }
 
 void UringReactor::complete(UringOperation& operation, int result, unsigned flags) {
+  const SystemFault* fault = operation.fault_;
+  if (fault != nullptr && fault->kind == SystemFault::Kind::kMisreported) [[unlikely]]
+    result = -fault->errno_value;
   ++stats_.completed_count;
+  if (result < 0 && is_turned_away(-result)) ++stats_.turned_away_count;
   if ((flags & IORING_CQE_F_MORE) == 0) {
     operation.in_flight_ = false;
     --in_flight_count_;

@@ -19,6 +19,7 @@
 
 #include <liburing.h>
 
+#include <atomic>
 #include <bitset>
 #include <coroutine>
 #include <cstdint>
@@ -26,10 +27,14 @@
 
 #include "base/error.h"
 #include "disk/descriptor.h"
+#include "disk/system_faults.h"
 #include "task/reactor.h"
 #include "task/scheduler.h"
 
 namespace penstock {
+
+// Linux 6.9; newer than Debian 12's liburing, so the number is ours. Ask supports() before use.
+inline constexpr unsigned kOpcodeFtruncate = 55;
 
 struct UringOptions {
   // Submissions that fit into one system call. More than that at once costs a system call more.
@@ -47,6 +52,11 @@ struct UringStats {
   std::uint64_t submitted_count = 0;   // operations handed to the kernel
   std::uint64_t completed_count = 0;   // completions reaped
   std::uint64_t queue_full_count = 0;  // operations that found the submission queue full
+  // Operations that had to run on one of the kernel's worker threads because they asked for it: what
+  // was turned away is made again with IOSQE_ASYNC. The kernel also moves operations there by itself,
+  // and tells nobody: this is the part that can be seen, and a lower bound.
+  std::uint64_t forced_async_count = 0;
+  std::uint64_t turned_away_count = 0;  // completions with EAGAIN, EINTR or ECANCELED
 };
 
 // What receives the completions of one submission. UringCall is the one for everyday use; derive
@@ -67,6 +77,7 @@ class UringOperation {
  private:
   friend class UringReactor;
   const io_uring_sqe* entry_ = nullptr;  // while in line
+  const SystemFault* fault_ = nullptr;   // what a test has happen to it
   UringOperation* next_ = nullptr;
   bool in_flight_ = false;
 };
@@ -85,6 +96,12 @@ class UringReactor final : public Reactor {
   void poll(Duration max_wait) override;
   void wake() override;
 
+  // Readable when poll() has something to do, other than to submit: for a loop of somebody else's. An
+  // eventfd, because with DEFER_TASKRUN the ring's own descriptor wakes nobody (Linux 6.3 and later);
+  // made when first asked for, on the reactor's thread, and from then on each poll() costs a system
+  // call more. Errors: kIo when the system grants no more descriptors.
+  Result<int> descriptor();
+
   // Awaits `entry`: the result is a count or a negative errno.
   UringCall call(Scheduler& scheduler, const io_uring_sqe& entry);
 
@@ -100,6 +117,10 @@ class UringReactor final : public Reactor {
   // Whether this kernel has an opcode beyond those that create() requires.
   bool supports(unsigned opcode) const;
 
+  // Asks `faults` about every operation that is started from now on; null for none. For tests. An
+  // operation that is refused completes in a later poll(), as all do.
+  void set_faults(SystemFaults* faults) { faults_ = faults; }
+
   // Operations that have been started and have not completed.
   std::size_t in_flight_count() const { return in_flight_count_; }
   const UringStats& stats() const { return stats_; }
@@ -112,22 +133,31 @@ class UringReactor final : public Reactor {
   void bind_to_thread();
   void watch_wake_fd();
   bool queue(const io_uring_sqe& entry, std::uint64_t user_data);
+  bool queue(const io_uring_sqe& entry, UringOperation& operation);
   void queue_line();
   bool leave_line(UringOperation& operation);
   void submit();
   void submit_and_wait(Duration max_wait);
   bool kernel_has_work() const;
+  void clear_loop_fd();
   void reap();
   void finish(const io_uring_cqe& completion);
   void complete(UringOperation& operation, int result, unsigned flags);
+  bool refuse(UringOperation& operation, unsigned opcode);
+  void complete_refused(UringOperation* operation);
 
   io_uring ring_{};
   bool ring_open_ = false;
   bool bound_ = false;
   bool must_watch_wake_fd_ = true;
   Descriptor wake_fd_;
+  Descriptor loop_fd_;
+  std::atomic<int> watched_loop_fd_{-1};     // the same, for wake()
   UringOperation* first_in_line_ = nullptr;  // for a free submission entry
   UringOperation* last_in_line_ = nullptr;
+  SystemFaults* faults_ = nullptr;
+  UringOperation* first_refused_ = nullptr;  // by a fault; they complete with the next poll
+  UringOperation* last_refused_ = nullptr;
   std::size_t in_flight_count_ = 0;
   std::bitset<256> supported_opcodes_;
   UringStats stats_;

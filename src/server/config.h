@@ -14,8 +14,8 @@
 #include "base/error.h"
 #include "broker/settings.h"
 #include "disk/disk_stack.h"
-#include "disk/io_mode.h"
 #include "log/segment_pool.h"
+#include "penstock/io_mode.h"
 #include "task/clock.h"
 
 namespace penstock::server {

@@ -55,7 +55,11 @@ std::string format_number(std::int64_t value, Unit unit) {
 Result<std::int64_t> parse_number(std::string_view text, Unit unit) {
   switch (unit) {
     case Unit::kCount: return parse_count(text);
-    case Unit::kBytes: return parse_size(text);
+    case Unit::kBytes: {
+      const Result<std::uint64_t> size = parse_size(text);
+      if (!size) return Unexpected(size.error());
+      return static_cast<std::int64_t>(*size);
+    }
     case Unit::kDuration: {
       const Result<Duration> duration = parse_duration(text);
       if (!duration) return Unexpected(duration.error());

@@ -9,7 +9,7 @@
 #include <thread>
 #include <utility>
 
-#include "disk/probe.h"
+#include "penstock/probe.h"
 #include "server/clean_marker.h"
 #include "server/process.h"
 #include "server/thread_call.h"

@@ -31,6 +31,9 @@ class EpollReactor final : public Reactor {
   void poll(Duration max_wait) override;
   void wake() override;
 
+  // Readable when poll() has something to do: for a loop of somebody else's.
+  int descriptor() const { return epoll_fd_; }
+
   // `co_await reactor.readable(scheduler, fd)`: goes on when `fd` can be read (or accepted from)
   // without blocking, or has failed or been hung up, which the next read tells. At most one waiter for
   // reading and one for writing per descriptor. Result<void>; kClosed after forget(), kPermission for a

@@ -23,6 +23,32 @@ Detached own(Task<void> task, std::size_t& live_count) {
   --live_count;
 }
 
+// The same, for start(): who started it destroys it if it ended at once; it counts, and destroys
+// itself, if it did not.
+struct DetachedNow {
+  struct promise_type {
+    struct FinalAwaiter {
+      bool await_ready() const noexcept { return live_count != nullptr; }
+      void await_suspend(std::coroutine_handle<>) const noexcept {}
+      void await_resume() const noexcept { --*live_count; }
+      std::size_t* live_count;
+    };
+
+    DetachedNow get_return_object() {
+      return {std::coroutine_handle<promise_type>::from_promise(*this)};
+    }
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+    FinalAwaiter final_suspend() const noexcept { return {live_count}; }
+    void return_void() const noexcept {}
+    [[noreturn]] void unhandled_exception() const noexcept { std::terminate(); }
+
+    std::size_t* live_count = nullptr;
+  };
+  std::coroutine_handle<promise_type> handle;
+};
+
+DetachedNow own_now(Task<void> task) { co_await task; }
+
 }  // namespace
 
 Scheduler::~Scheduler() {
@@ -34,11 +60,40 @@ void Scheduler::spawn(Task<void> task) {
   ready(own(std::move(task), spawned_count_).handle);
 }
 
+void Scheduler::start(Task<void> task) {
+  const auto handle = own_now(std::move(task)).handle;
+  handle.resume();
+  if (handle.done()) {
+    handle.destroy();
+  } else {
+    handle.promise().live_count = &spawned_count_;
+    ++spawned_count_;
+  }
+}
+
 void Scheduler::run_until_stopped() {
   while (!stopped_.load(std::memory_order_acquire)) {
     turn();
     poll();
   }
+}
+
+void Scheduler::run_to_end() {
+  turn();
+  while (spawned_count_ > 0) {
+    poll();
+    turn();
+  }
+}
+
+void Scheduler::run_once() {
+  turn();
+  poll(Duration::zero());
+}
+
+void Scheduler::wait_outside() {
+  waiting_.store(true, std::memory_order_seq_cst);
+  if (has_ready() || has_mail()) reactor_.wake();
 }
 
 void Scheduler::stop() {
@@ -62,14 +117,14 @@ void Scheduler::turn() {
   fire_timers();
 }
 
-void Scheduler::poll() {
+void Scheduler::poll(Duration max_wait) {
   if (!ready_.empty()) {
     reactor_.poll(Duration::zero());
     return;
   }
   waiting_.store(true, std::memory_order_seq_cst);
   // stop() needs no look here: its wake() makes this poll return at once.
-  reactor_.poll(has_mail() ? Duration::zero() : longest_wait());
+  reactor_.poll(has_mail() ? Duration::zero() : std::min(max_wait, longest_wait()));
   waiting_.store(false, std::memory_order_relaxed);
 }
 

@@ -48,7 +48,11 @@ class Scheduler {
   // Starts `task` in the next turn; the scheduler owns it until it ends.
   void spawn(Task<void> task);
 
-  // How many spawned tasks have not ended.
+  // Runs `task` at once, up to its first suspension; the scheduler owns what is left of it. A task that
+  // never suspends, as over a blocking disk, leaves the scheduler untouched.
+  void start(Task<void> task);
+
+  // How many tasks that were spawned, or are left of started ones, have not ended.
   std::size_t spawned_count() const { return spawned_count_; }
 
   // Runs until `task` has ended, and returns its result.
@@ -57,6 +61,19 @@ class Scheduler {
 
   // Runs until stop().
   void run_until_stopped();
+
+  // Runs until every spawned task has ended.
+  void run_to_end();
+
+  // For a thread whose loop is somebody else's. One turn and one look at the reactor, without waiting.
+  void run_once();
+  // Waits until something is ready, for at most `max_wait`, and runs nothing.
+  void wait_once(Duration max_wait) { poll(max_wait); }
+  bool has_ready() const { return !ready_.empty(); }
+
+  // Says that the thread goes away to wait for the reactor's descriptor: from now on, whatever becomes
+  // of this scheduler wakes the reactor too, so that it shows there. Timers do not. Until the next run.
+  void wait_outside();
 
   // Makes run_until_stopped() return, now and ever after; run() goes on working, for an orderly end.
   // Any thread.
@@ -81,7 +98,7 @@ class Scheduler {
   using Timers = std::multimap<Instant, Timer*>;
 
   void turn();
-  void poll();
+  void poll(Duration max_wait = Reactor::kForever);
   void run_ready();
   void deliver_mail();
   void fire_timers();
@@ -96,7 +113,7 @@ class Scheduler {
   std::size_t spawned_count_ = 0;
 
   std::atomic<Mail*> mail_{nullptr};  // a stack, newest first
-  std::atomic<bool> waiting_{false};  // inside a poll() that may wait
+  std::atomic<bool> waiting_{false};  // inside a poll() that may wait, or outside
   std::atomic<bool> stopped_{false};
 };
 

@@ -62,6 +62,9 @@ class SchedulerTest : public testing::Test {
     co_await scheduler_.yield();
     trail_ += what;
   }
+  Task<void> sleep_and_hold(Duration delay, std::shared_ptr<int> /*held*/) {
+    co_await scheduler_.sleep_for(delay);
+  }
   Task<void> sleep(Duration delay) { co_await scheduler_.sleep_for(delay); }
 
   ManualClock clock_;
@@ -79,6 +82,60 @@ TEST_F(SchedulerTest, SpawnedTasksRunInOrder) {
   scheduler_.run(note("d"));
   EXPECT_EQ(trail_, "abcd");
   EXPECT_EQ(scheduler_.spawned_count(), 0U);
+}
+
+TEST_F(SchedulerTest, AStartedTaskRunsAtOnceUpToItsFirstSuspension) {
+  scheduler_.start(note("a"));
+  EXPECT_EQ(trail_, "a");
+  EXPECT_EQ(scheduler_.spawned_count(), 0U);
+  scheduler_.start(note_twice("b"));
+  EXPECT_EQ(trail_, "ab");
+  EXPECT_EQ(scheduler_.spawned_count(), 1U);
+  scheduler_.run(note("c"));
+  EXPECT_EQ(trail_, "abbc");
+  EXPECT_EQ(scheduler_.spawned_count(), 0U);
+}
+
+TEST_F(SchedulerTest, AStartedTaskLetsGoOfWhatItHoldsWhenItEnds) {
+  for (const Duration delay : {Duration::zero(), Duration(milliseconds(1))}) {
+    auto held = std::make_shared<int>();
+    const std::weak_ptr<int> watched = held;
+    scheduler_.start(sleep_and_hold(delay, std::move(held)));
+    EXPECT_EQ(watched.expired(), delay == Duration::zero());
+    scheduler_.run(sleep(milliseconds(2)));
+    EXPECT_TRUE(watched.expired());
+  }
+}
+
+TEST_F(SchedulerTest, RunToEndWaitsForEverySpawnedTask) {
+  scheduler_.run_to_end();
+  scheduler_.spawn(sleep_then_note(seconds(2), "b"));
+  scheduler_.spawn(note("a"));
+  scheduler_.run_to_end();
+  EXPECT_EQ(trail_, "ab");
+}
+
+TEST_F(SchedulerTest, RunOnceRunsWhatIsReadyAndDoesNotWait) {
+  scheduler_.spawn(note("a"));
+  scheduler_.spawn(sleep_then_note(seconds(1), "b"));
+  scheduler_.run_once();
+  EXPECT_EQ(trail_, "a");
+  EXPECT_EQ(clock_.now(), Instant{});
+  scheduler_.run_to_end();
+}
+
+TEST_F(SchedulerTest, WaitOnceWaitsForAtMostItsTimeAndRunsNothing) {
+  scheduler_.spawn(sleep_then_note(seconds(5), "a"));
+  scheduler_.run_once();
+  scheduler_.wait_once(seconds(2));
+  EXPECT_EQ(clock_.now(), Instant{seconds(2)});
+  scheduler_.wait_once(seconds(60));
+  EXPECT_EQ(clock_.now(), Instant{seconds(5)});
+  EXPECT_EQ(trail_, "");
+  scheduler_.spawn(note("b"));
+  scheduler_.wait_once(seconds(60));
+  EXPECT_EQ(clock_.now(), Instant{seconds(5)});
+  scheduler_.run_to_end();
 }
 
 TEST_F(SchedulerTest, YieldLetsEverythingElseThatIsReadyRunFirst) {

@@ -83,7 +83,7 @@ class BrokerMachine : public SimMachine {
     }
     for (const auto& shard : shards_) shard->broker.connect(peers);
   }
-  ~BrokerMachine() { stop(); }
+  ~BrokerMachine() { (void)stop(); }
 
   Result<StartReport> try_start() {
     for (const auto& shard : shards_) {

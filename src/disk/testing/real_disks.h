@@ -4,6 +4,8 @@
 #include "base/testing/temp_directory.h"
 #include "disk/blocking_disk.h"
 #include "disk/disk_stack.h"
+#include "disk/posix_ops.h"
+#include "disk/system_faults.h"
 #include "disk/testing/disk_contract.h"
 
 namespace penstock {
@@ -12,6 +14,8 @@ enum class RealMake { kUring, kInline, kPool };
 
 class RealDiskUnderTest final : public DiskUnderTest {
  public:
+  ~RealDiskUnderTest() override { set_faults(nullptr); }
+
   // In `root`, which the caller keeps; or, when it is empty, in a directory of its own. Null when the
   // machine cannot do it.
   static std::unique_ptr<RealDiskUnderTest> make(RealMake make, IoMode mode, std::string root = "");
@@ -20,6 +24,12 @@ class RealDiskUnderTest final : public DiskUnderTest {
   Disk& disk() override { return *disk_; }
   std::string root() override { return root_; }
   DiskStack& stack() { return *stack_; }
+
+  // From now on the kernel answers what `faults` says, on the ring and in plain system calls; null for
+  // none. One disk at a time, since plain system calls are the process's. They must outlive it.
+  void set_faults(SystemFaults* faults);
+  // Operations of the ring that have been started and have not completed.
+  std::size_t in_flight_count() const { return reactor_.uring ? reactor_.uring->in_flight_count() : 0; }
 
  private:
   RealDiskUnderTest() = default;
@@ -50,6 +60,11 @@ inline std::unique_ptr<RealDiskUnderTest> RealDiskUnderTest::make(RealMake make,
   made->disk_ = make == RealMake::kInline ? std::make_unique<BlockingDisk>(mode)
                                           : made->stack_->make_disk(*made->scheduler_, made->reactor_);
   return made;
+}
+
+inline void RealDiskUnderTest::set_faults(SystemFaults* faults) {
+  posix::install_faults(faults);
+  if (reactor_.uring) reactor_.uring->set_faults(faults);
 }
 
 }  // namespace penstock

@@ -79,7 +79,7 @@ class LogMachine : public SimMachine {
         options_(options),
         random_(options.salt_seed),
         pool_(scheduler, disk, kPoolDirectory, options.pool) {}
-  ~LogMachine() { stop(); }
+  ~LogMachine() { (void)stop(); }
 
   // Starts the pool and opens the partition.
   Result<void> try_start() {
