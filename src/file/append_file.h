@@ -1,0 +1,125 @@
+// AppendFile: an append-only file written past the page cache.
+//
+// Takes any number of bytes at a time and turns them into aligned device writes. Whole blocks leave
+// when the write buffer is full, while the next ones collect; the bytes of an unfinished block wait in
+// memory until flush(), or an append that completes the block. A flushed tail block is padded with
+// zeros on the device; its bytes stay in memory, and the next append continues in the same block.
+//
+// Ownership: owns its file and its buffers, write_behind_max + 1 of them at most; scheduler and disk
+// must outlive it and every operation that it started. Threading: the disk's scheduler thread; one
+// caller at a time (asserted), which means awaiting each call before the next. Over a BlockingDisk
+// without a pool any thread will do: nothing is ever in flight when a call returns, and the scheduler
+// is not used. Durability: bytes are durable when sync() or seal() has returned success, and not
+// before; then no crash takes any of them. The name is durable when create() has returned.
+//
+// While it is open the file may be longer than what was appended: space is prepared ahead, and reads as
+// zeros. seal() cuts it to the exact size. After a crash the file's format has to tell where its data
+// ends (AppendOpen::end).
+//
+// Errors: a failed write or sync fences the file: what the device holds of it nobody knows, so nothing
+// is retried. The first call that learns of it returns the error itself, every later one kFenced with
+// its message. What was not yet durable and is still in memory can be taken from unwritten(). Failures
+// to prepare space do not fence, and have no effect: kNoSpace (append again when there is room),
+// kTooLarge (above the file system's limit or RLIMIT_FSIZE) and kNotSupported (the file system cannot
+// reserve space). Appends that fit into what was prepared before go on.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/units.h"
+#include "disk/disk.h"
+#include "file/preparation.h"
+#include "task/scheduler.h"
+
+namespace penstock::file {
+
+struct AppendOptions {
+  // Collected before whole blocks go to the device without being asked to: whole blocks, 4 KiB to 64
+  // MiB.
+  std::uint64_t buffer_bytes = kMiB;
+  // Full buffers that may be on their way to the device while the next one fills: 1 to 64.
+  std::size_t write_behind_max = 2;
+  Preparation preparation = Preparation::kAllocated;
+  // How much is prepared at a time: whole blocks, 4 KiB to 64 GiB. The first append waits for the first
+  // step; each further one starts in the background when half of the one before is used.
+  std::uint64_t preparation_step_bytes = 8 * kMiB;
+};
+
+struct AppendOpen {
+  // Where the data ends, in bytes. Without it: the file's size, which is right for a file that was
+  // sealed.
+  std::optional<std::uint64_t> end;
+  AppendOptions options{};
+};
+
+class AppendFile {
+ public:
+  // Creates `path`, which must not exist. Its name is durable on return.
+  // Errors: kInvalidArgument (an option), kExists, kNotFound (no such directory), kPermission,
+  // kNoSpace, kNotSupported, kIo. Nothing of that name is left then, unless it cannot be removed.
+  static Task<Result<AppendFile>> create(Scheduler& scheduler, Disk& disk, std::string path,
+                                         AppendOptions options = {});
+
+  // Opens `path` to append after its end. On return its name and all bytes before the end are durable,
+  // and those behind it are gone, durably: a crash later cannot bring them back. The tail block is read
+  // from the device. A file that is opened and dropped without an append stays as it is. Errors:
+  // kInvalidArgument (an option), kNotFound, kOutOfRange (the file is shorter than `end`), kPermission,
+  // kIo.
+  static Task<Result<AppendFile>> open(Scheduler& scheduler, Disk& disk, std::string path,
+                                       AppendOpen open);
+
+  AppendFile(AppendFile&&) noexcept;
+  AppendFile& operator=(AppendFile&&) noexcept;
+  // Drops what was appended and never flushed. Writes in flight finish on the scheduler, which keeps
+  // file and memory until then; the file stays as long as it was prepared.
+  ~AppendFile();
+
+  // Appends `bytes`, which are the caller's again when it returns; returns where they start. Waits only
+  // for space and for a free buffer; over a BlockingDisk large aligned appends are written from where
+  // they are, without a copy. On error nothing of this call counts.
+  Task<Result<FilePosition>> append(ByteView bytes);
+
+  // Hands everything appended so far to the device, the unfinished block padded with zeros, and waits
+  // until it has taken it. A clean tail is not written again. Not durable.
+  Task<Result<void>> flush();
+
+  // Returns when everything appended so far is durable. One device write when all of it was still in
+  // memory.
+  Task<Result<void>> sync();
+
+  // The end of this AppendFile: everything is made durable, and the file is cut to its exact size, also
+  // durably. Later appends fail with kClosed; sealing again does nothing. open() continues it.
+  Task<Result<void>> seal();
+
+  // How much was appended: the file's size to its users.
+  std::uint64_t size_bytes() const;
+  // How much of it is certainly durable.
+  std::uint64_t durable_bytes() const;
+  // The effective mode, and the path.
+  IoMode mode() const;
+  const std::string& path() const;
+  // Why the file takes no more, if it does not.
+  const std::optional<Error>& fence() const;
+
+  // What was appended, is not certainly durable and is still in memory: after a failure, for who wants
+  // to keep it elsewhere. It reaches to size_bytes(). It starts at durable_bytes(), or later, when
+  // buffers were written and given up since the last sync; what is between is on the device if nothing
+  // but a write failed, and unknown if a sync did.
+  struct Unwritten {
+    FilePosition at;
+    std::vector<SharedSlice> bytes;  // copies, contiguous
+  };
+  Unwritten unwritten() const;
+
+ private:
+  class State;
+  explicit AppendFile(std::shared_ptr<State> state);
+
+  std::shared_ptr<State> state_;  // shared with the writes in flight
+};
+
+}  // namespace penstock::file
