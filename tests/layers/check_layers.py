@@ -22,11 +22,16 @@ ALLOWED = {
     "file": ["base", "task", "disk"],
     "log": ["base", "task", "disk", "file"],
     "rocksdb": ["base", "task", "disk", "file"],
+    "library": ["base", "task", "disk", "file"],
     "kafka": ["base"],
     "broker": ["base", "task", "disk", "file", "log", "kafka"],
     "server": ["base", "task", "disk", "file", "log", "rocksdb", "kafka", "broker"],
     "cli": ["base", "task", "disk", "file", "log", "rocksdb", "kafka", "broker", "server"],
 }
+
+# The public headers that are the library's doors; the others, such as Result, are every folder's.
+DOORS = {f"penstock/{name}.h"
+         for name in ["append_file", "block_cache", "engine", "penstock", "read_ahead", "read_file"]}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 LINKED = re.compile(r"\bpenstock_(\w+)\b")
@@ -42,6 +47,18 @@ def assert_table_is_a_ladder():
         above.append(folder)
 
 
+def check_public_include(src, folder, bracket, name):
+    """What is wrong with an include of include/penstock/, or nothing."""
+    made = src.parent / "cmake" / (name.removeprefix("penstock/") + ".in")
+    if bracket == "<":
+        return f'in angle brackets; write "{name}"'
+    if not (src.parent / "include" / name).is_file() and not made.is_file():
+        return "which does not exist"
+    if name in DOORS and folder != "library":
+        return "which only library/ implements and includes"
+    return None
+
+
 def check_source(src, path):
     folder = path.relative_to(src).parts[0]
     text = path.read_text()
@@ -54,6 +71,11 @@ def check_source(src, path):
         bracket, name = match.groups()
         target = name.split("/")[0]
         where = f"{path}:{number}: includes {name}"
+        if target == "penstock":
+            wrong = check_public_include(src, folder, bracket, name)
+            if wrong:
+                yield f"{where}, {wrong}"
+            continue
         # <rocksdb/...> is RocksDB's own header, whose directory has the name of our adapter's folder.
         if bracket == "<" and (target not in ALLOWED or not (src / name).exists()):
             continue
@@ -101,6 +123,9 @@ PLANTED = [
     ("a header without its folder", {"log/bad.cc": '#include "entry.h"\n'}, 'as "folder/file.h"'),
     ("a climbing path", {"log/bad.cc": '#include "../base/bytes.h"\n'}, 'as "folder/file.h"'),
     ("angle brackets", {"log/bad.cc": "#include <base/bytes.h>\n"}, "in angle brackets"),
+    ("a public header that is not there", {"log/bad.cc": '#include "penstock/gone.h"\n'}, "does not exist"),
+    ("a door of the library", {"log/bad.cc": '#include "penstock/engine.h"\n'}, "only library/"),
+    ("a public header in brackets", {"log/bad.cc": "#include <penstock/error.h>\n"}, "in angle brackets"),
     ("a link upwards", {"task/CMakeLists.txt": "penstock_module(task DEPENDS penstock_log)\n"}, "links penstock_log"),
     ("an unknown folder", {"util/misc.h": "#pragma once\n"}, "not in the layer diagram"),
 ]
@@ -111,6 +136,11 @@ GOOD_TREE = {
     "log/entry.h": '// A comment.\n#pragma once\n#include "task/task.h"\n',
     "log/entry.cc": '#include "log/entry.h"\n// #include "kafka/codec.h" is not an include\n',
     "log/CMakeLists.txt": "penstock_module(log DEPENDS penstock_task penstock_base)  # not penstock_kafka\n",
+    "library/engine.cc": '#include "penstock/engine.h"\n#include "penstock/version.h"\n',
+    "../include/penstock/error.h": "#pragma once\n",
+    "../include/penstock/engine.h": "#pragma once\n",
+    "../cmake/version.h.in": "#pragma once\n",
+    "base/error.h": '#pragma once\n#include "penstock/error.h"\n',
     "kafka/codec.h": '#pragma once\n#include "base/bytes.h"\n',
     "rocksdb/file_system.cc": '#include <rocksdb/file_system.h>\n#include "base/bytes.h"\n',
 }
@@ -118,9 +148,9 @@ GOOD_TREE = {
 
 def check_tree(files):
     with tempfile.TemporaryDirectory() as directory:
-        src = Path(directory)
+        src = Path(directory) / "src"
         for name, text in files.items():
-            (src / name).parent.mkdir(exist_ok=True)
+            (src / name).parent.mkdir(parents=True, exist_ok=True)
             (src / name).write_text(text)
         return check(src)
 
