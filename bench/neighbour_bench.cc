@@ -1,0 +1,255 @@
+// neighbour_bench: what appending and scanning does to somebody else's hot file in the page cache.
+//
+// In a memory cgroup of 2 GiB, a neighbour maps a file of 1 GiB and keeps touching random pages of it,
+// while another process appends to a file of 20 GiB and scans it; once past the page cache, once
+// through it. The neighbour counts how much of its file is resident and how long its touches take.
+//
+// Every role is a process of its own: this program, started again with --role.
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "base/random.h"
+#include "bench/latency.h"
+#include "bench/memory_cgroup.h"
+#include "bench/raw_io.h"
+#include "bench/report.h"
+#include "penstock/penstock.h"
+
+namespace penstock::bench {
+namespace {
+
+constexpr std::uint64_t kCgroupBytes = 2 * kGiB;
+constexpr std::uint64_t kHotBytes = kGiB;
+constexpr int kTouchesPerTurn = 200;
+constexpr std::chrono::milliseconds kTurn{100};
+
+volatile sig_atomic_t told_to_stop = 0;
+
+template <typename T>
+T must(Result<T> result) {
+  if (!result) die(result.error().message());
+  if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
+
+// --- The neighbour -----------------------------------------------------------------------------------
+
+struct Residency {
+  double least = 1;
+  double last = 1;
+};
+
+double resident_share(std::byte* memory, std::vector<unsigned char>& pages) {
+  if (::mincore(memory, kHotBytes, pages.data()) != 0) die("mincore failed");
+  const auto resident =
+      std::ranges::count_if(pages, [](unsigned char page) { return (page & 1) != 0; });
+  return static_cast<double>(resident) / static_cast<double>(pages.size());
+}
+
+// Touches the file until SIGTERM, then prints one line: least and last resident share, the touches'
+// p50, p99 and p99.9 in microseconds.
+int be_neighbour(const std::string& path) {
+  ::signal(SIGTERM, [](int) { told_to_stop = 1; });
+  RawFile file(path, O_RDONLY);
+  auto* memory =
+      static_cast<std::byte*>(::mmap(nullptr, kHotBytes, PROT_READ, MAP_SHARED, file.fd(), 0));
+  if (memory == MAP_FAILED) die("cannot map the hot file");
+  std::vector<unsigned char> pages(kHotBytes / kBlockBytes);
+  volatile std::byte sink{};
+  for (int round = 0; round < 2; ++round) {
+    for (std::uint64_t at = 0; at < kHotBytes; at += kBlockBytes) sink = memory[at];
+  }
+  fmt::print("ready\n");
+  std::fflush(stdout);
+
+  Random random(11);
+  Residency residency;
+  Latencies touches;
+  while (told_to_stop == 0) {
+    residency.last = resident_share(memory, pages);
+    residency.least = std::min(residency.least, residency.last);
+    for (int i = 0; i < kTouchesPerTurn; ++i) {
+      const Stopwatch stopwatch;
+      sink = memory[random.below(pages.size()) * kBlockBytes];
+      touches.add(stopwatch.elapsed());
+    }
+    std::this_thread::sleep_for(kTurn);
+  }
+  (void)sink;
+  fmt::print("{} {} {} {} {}\n", residency.least, residency.last, touches.percentile_us(0.5),
+             touches.percentile_us(0.99), touches.percentile_us(0.999));
+  return 0;
+}
+
+// --- The one who appends and scans ---
+
+// Prints two numbers: MB/s of appending, with a sync at the end, and of the scan.
+int be_worker(const std::string& path, RequestedIoMode mode, std::uint64_t size_bytes) {
+  Engine engine = must(Engine::create());
+  const std::vector<std::byte> piece(kMiB, std::byte{0x5A});
+  const auto speed = [&](const Stopwatch& stopwatch) {
+    return static_cast<double>(size_bytes) / 1e6 /
+           std::chrono::duration<double>(stopwatch.elapsed()).count();
+  };
+  const Stopwatch appending;
+  AppendFile out = must(AppendFile::create(engine, path, {.mode = mode}));
+  for (std::uint64_t at = 0; at < size_bytes; at += piece.size()) must(out.append(piece));
+  must(out.seal());
+  const double append_speed = speed(appending);
+  const Stopwatch scanning;
+  ReadFile in = must(ReadFile::open(engine, path, {.mode = mode}));
+  ReadAhead scan(in);
+  while (!must(scan.next()).empty()) {
+  }
+  fmt::print("{} {}\n", append_speed, speed(scanning));
+  return 0;
+}
+
+// --- Putting them together ---
+
+// A child with its standard output in a pipe.
+class Child {
+ public:
+  explicit Child(std::vector<std::string> arguments) {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) die("cannot make a pipe");
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    std::vector<char*> pointers;
+    for (std::string& argument : arguments) pointers.push_back(argument.data());
+    pointers.push_back(nullptr);
+    const int error =
+        ::posix_spawn(&pid_, "/proc/self/exe", &actions, nullptr, pointers.data(), environ);
+    posix_spawn_file_actions_destroy(&actions);
+    ::close(ends[1]);
+    if (error != 0) die(fmt::format("cannot start a process: {}", std::strerror(error)));
+    output_ = ::fdopen(ends[0], "r");
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+  ~Child() {
+    if (pid_ > 0) ::kill(pid_, SIGKILL);
+    wait();
+    std::fclose(output_);
+  }
+
+  std::string read_line() {
+    char line[256];
+    if (std::fgets(line, sizeof line, output_) == nullptr) die("a process that was started died");
+    return line;
+  }
+  void stop() { ::kill(pid_, SIGTERM); }
+  void wait() {
+    if (pid_ > 0) ::waitpid(pid_, nullptr, 0);
+    pid_ = -1;
+  }
+
+ private:
+  pid_t pid_ = -1;
+  std::FILE* output_ = nullptr;
+};
+
+struct Outcome {
+  double least_resident = 0;
+  double last_resident = 0;
+  double touch_p50_us = 0;
+  double touch_p99_us = 0;
+  double touch_p999_us = 0;
+  double append_speed = 0;
+  double scan_speed = 0;
+};
+
+Outcome measure(const std::string& directory, const MemoryCgroup& group, RequestedIoMode mode,
+                std::uint64_t size_bytes) {
+  const std::string hot = directory + "/hot";
+  const std::string own = directory + "/own";
+  {
+    RawFile file(hot, O_CREAT | O_RDWR | O_DIRECT);
+    file.prewrite(kHotBytes);
+  }
+  const std::string mode_name(to_string(mode));
+  Outcome outcome;
+  Child neighbour(
+      {"neighbour_bench", "--role", "neighbour", "--group", group.directory(), "--path", hot});
+  if (neighbour.read_line() != "ready\n") die("the neighbour did not get ready");
+  {
+    Child worker({"neighbour_bench", "--role", "worker", "--group", group.directory(), "--path", own,
+                  "--mode", mode_name, "--size", std::to_string(size_bytes)});
+    if (std::sscanf(worker.read_line().c_str(), "%lf %lf", &outcome.append_speed,
+                    &outcome.scan_speed) != 2)
+      die("the worker said something else");
+    worker.wait();
+  }
+  neighbour.stop();
+  if (std::sscanf(neighbour.read_line().c_str(), "%lf %lf %lf %lf %lf", &outcome.least_resident,
+                  &outcome.last_resident, &outcome.touch_p50_us, &outcome.touch_p99_us,
+                  &outcome.touch_p999_us) != 5)
+    die("the neighbour said something else");
+  neighbour.wait();
+  std::filesystem::remove(own);
+  std::filesystem::remove(hot);
+  return outcome;
+}
+
+int run(const Options& options) {
+  const std::string directory = options.directory + fmt::format("/neighbour_bench.{}", ::getpid());
+  std::filesystem::create_directories(directory);
+  Report report("neighbour", options);
+  const auto group =
+      MemoryCgroup::create(fmt::format("penstock-neighbour-{}", ::getpid()), kCgroupBytes);
+  if (!group) die(group.error().message());
+  const std::uint64_t size_bytes = options.quick ? 4 * kGiB : 20 * kGiB;
+  for (const RequestedIoMode mode : {RequestedIoMode::kDirect, RequestedIoMode::kBuffered}) {
+    const Outcome outcome = measure(directory, *group, mode, size_bytes);
+    const bool is_direct = mode == RequestedIoMode::kDirect;
+    report.add({.measure = fmt::format("neighbour's file resident, at least ({})", to_string(mode)),
+                .measured = outcome.least_resident * 100,
+                .unit = "%",
+                .basis = fmt::format("{:.1f} % at the end", outcome.last_resident * 100),
+                .at_most = {},
+                .at_least = is_direct ? std::optional(99.0) : std::nullopt});
+    report.note(fmt::format(
+        "{}: append {:.0f} MB/s, scan {:.0f} MB/s; a touch of the hot file p50 {:.1f} us, p99 "
+        "{:.1f} us, p99.9 {:.1f} us",
+        to_string(mode), outcome.append_speed, outcome.scan_speed, outcome.touch_p50_us,
+        outcome.touch_p99_us, outcome.touch_p999_us));
+  }
+  std::filesystem::remove_all(directory);
+  return report.finish();
+}
+
+// The value behind `flag`; empty when it is not there.
+std::string argument_of(int argc, char** argv, std::string_view flag) {
+  for (int i = 1; i + 1 < argc; ++i) {
+    if (argv[i] == flag) return argv[i + 1];
+  }
+  return "";
+}
+
+}  // namespace
+}  // namespace penstock::bench
+
+int main(int argc, char** argv) {
+  using namespace penstock::bench;
+  const std::string role = argument_of(argc, argv, "--role");
+  const std::string path = argument_of(argc, argv, "--path");
+  if (!role.empty()) must(MemoryCgroup::join(argument_of(argc, argv, "--group")));
+  if (role == "neighbour") return be_neighbour(path);
+  if (role == "worker") {
+    return be_worker(path, must(penstock::parse_io_mode(argument_of(argc, argv, "--mode"))),
+                     std::stoull(argument_of(argc, argv, "--size")));
+  }
+  return run(
+      parse_options(argc, argv, "A neighbour's hot file while somebody appends and scans 20 GiB."));
+}
