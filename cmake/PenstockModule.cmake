@@ -1,7 +1,7 @@
 # penstock_module(NAME [DEPENDS target...]): src/NAME as the library penstock_NAME.
 #
-# Takes every *.cc of the folder. The files named *_test.cc become the test program NAME_test; with
-# PENSTOCK_FUZZ, each x_fuzz.cc becomes the libFuzzer program NAME_x_fuzz. A folder links only folders above
+# Takes every *.cc of the folder. The files named *_test.cc become the test program NAME_test; each x_fuzz.cc
+# becomes the libFuzzer program NAME_x_fuzz, with a short run among the tests. A folder links only folders above
 # its line in the layer diagram.
 function(penstock_module name)
   cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
@@ -16,13 +16,15 @@ function(penstock_module name)
     target_link_libraries(${name}_test PRIVATE penstock_${name} GTest::gtest_main rapidcheck)
     gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
   endif()
-  if(PENSTOCK_FUZZ)
-    file(GLOB fuzzers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_fuzz.cc)
-    foreach(fuzzer ${fuzzers})
-      get_filename_component(subject ${fuzzer} NAME_WE)
-      add_executable(${name}_${subject} ${fuzzer})
-      target_link_libraries(${name}_${subject} PRIVATE penstock_${name})
-      target_link_options(${name}_${subject} PRIVATE -fsanitize=fuzzer)
-    endforeach()
-  endif()
+  file(GLOB fuzzers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_fuzz.cc)
+  foreach(fuzzer ${fuzzers})
+    get_filename_component(subject ${fuzzer} NAME_WE)
+    add_executable(${name}_${subject} ${fuzzer})
+    target_link_libraries(${name}_${subject} PRIVATE penstock_${name})
+    target_compile_options(${name}_${subject} PRIVATE -fsanitize=fuzzer-no-link)
+    target_link_options(${name}_${subject} PRIVATE -fsanitize=fuzzer)
+    # Short and the same each time; scripts/fuzz runs them for long.
+    add_test(NAME fuzz.${name}_${subject}
+             COMMAND ${name}_${subject} -seed=1 -runs=50000 -len_control=0 -max_total_time=20 -verbosity=0)
+  endforeach()
 endfunction()

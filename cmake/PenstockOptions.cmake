@@ -18,8 +18,6 @@ endif()
 
 set(PENSTOCK_SANITIZE "" CACHE STRING "Sanitizers to build with, for example address,undefined")
 
-option(PENSTOCK_FUZZ "Build the libFuzzer programs" OFF)
-
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})

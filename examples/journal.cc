@@ -1,8 +1,8 @@
 // journal: a durable journal in 30 lines, and a small program around it.
 //
 //     journal FILE             prints every record
-//     journal FILE --append    appends each line of standard input as a record, and prints "kept N" when
-//                              it is on the device: then neither a kill nor a power cut takes it
+//     journal FILE --append    appends each line of standard input as a record, and prints "kept N"
+//                              when it is on the device: neither a kill nor a power cut takes it then
 //
 // A record is its length, a checksum, and its bytes. The checksum is what finds the end of the journal
 // after a crash: the first record that does not add up was never acknowledged.
