@@ -11,8 +11,9 @@
 //
 // Ownership: the Engine must outlive it. Bytes given to append() are copied before it returns; those
 // given to submit_append() stay the caller's until its callback. Destroying an AppendFile drops what
-// was not flushed: call sync() or seal() first. Operations that were submitted and not begun end with
-// kClosed; those that have begun finish. Each of their callbacks runs, in a later poll().
+// was not flushed (call sync() or seal() first), and waits for the writes that are on their way to the
+// device. Operations that were submitted and not begun end with kClosed; those that have begun finish.
+// Each of their callbacks runs, in a later poll().
 //
 // Threading: the Engine's thread.
 //

@@ -54,6 +54,7 @@ class AppendFile::State : public std::enable_shared_from_this<State> {
   Task<Result<void>> flush();
   Task<Result<void>> sync();
   Task<Result<void>> seal();
+  Task<void> close();
   Unwritten unwritten() const;
   // Nobody calls any more.
   void abandon() {
@@ -218,6 +219,13 @@ Task<Result<void>> AppendFile::State::seal() {
   durable_bytes_ = size_bytes_;
   is_sealed_ = true;
   co_return Result<void>();
+}
+
+Task<void> AppendFile::State::close() {
+  const Turn turn(is_taken_);
+  space_.stop();
+  while (behind_in_flight_ > 0) co_await behind_changed_.wait();
+  co_await space_.wait_until_idle();
 }
 
 // For a full tail: sends it on its way, and starts the next one.
@@ -404,6 +412,7 @@ Task<Result<FilePosition>> AppendFile::append(ByteView bytes) { return state_->a
 Task<Result<void>> AppendFile::flush() { return state_->flush(); }
 Task<Result<void>> AppendFile::sync() { return state_->sync(); }
 Task<Result<void>> AppendFile::seal() { return state_->seal(); }
+Task<void> AppendFile::close() { return state_->close(); }
 std::uint64_t AppendFile::size_bytes() const { return state_->size_bytes(); }
 std::uint64_t AppendFile::durable_bytes() const { return state_->durable_bytes(); }
 IoMode AppendFile::mode() const { return state_->mode(); }

@@ -32,7 +32,7 @@
 
 #include "base/units.h"
 #include "disk/disk.h"
-#include "file/preparation.h"
+#include "penstock/preparation.h"
 #include "task/scheduler.h"
 
 namespace penstock::file {
@@ -75,7 +75,8 @@ class AppendFile {
   AppendFile(AppendFile&&) noexcept;
   AppendFile& operator=(AppendFile&&) noexcept;
   // Drops what was appended and never flushed. Writes in flight finish on the scheduler, which keeps
-  // file and memory until then; the file stays as long as it was prepared.
+  // file and memory until then; the file stays as long as it was prepared. Who means to open the path
+  // again, in this process, awaits close() first: a late write would land in what comes after.
   ~AppendFile();
 
   // Appends `bytes`, which are the caller's again when it returns; returns where they start. Waits only
@@ -94,6 +95,10 @@ class AppendFile {
   // The end of this AppendFile: everything is made durable, and the file is cut to its exact size, also
   // durably. Later appends fail with kClosed; sealing again does nothing. open() continues it.
   Task<Result<void>> seal();
+
+  // Returns when nothing of this AppendFile is in flight any more. What was not flushed is dropped, and
+  // the file stays as long as it was prepared. No call may follow.
+  Task<void> close();
 
   // How much was appended: the file's size to its users.
   std::uint64_t size_bytes() const;

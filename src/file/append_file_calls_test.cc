@@ -116,6 +116,16 @@ TEST_F(AppendFileCalls, WritesInFlightOfADroppedFileStillArrive) {
   EXPECT_TRUE(std::ranges::equal(*found, model_.bytes().first(found->size())));
 }
 
+TEST_F(AppendFileCalls, AfterClosingNothingIsInFlight) {
+  ASSERT_TRUE(model_.append(3 * 4 * kBlockBytes));
+  ASSERT_GT(machine_.scheduler().spawned_count(), 0U);
+  machine_.run(machine_.file().close());
+  model_.drop();
+  machine_.forget();
+  drain(machine_.scheduler());
+  EXPECT_EQ(machine_.count_all(), 0U);
+}
+
 TEST_F(AppendFileCalls, AFileThatIsOpenedAndDroppedStaysAsItIs) {
   ASSERT_TRUE(model_.append(1234));
   ASSERT_TRUE(model_.seal());

@@ -108,14 +108,16 @@ TEST_P(AppendFileProperties, AnySequenceOfCallsIsAVectorOfBytes) {
     AppendModel model(under_test_->root() + "/file", options);
     model.use(under_test_->scheduler(), under_test_->disk());
     RC_ASSERT(model.create().has_value());
-    bool all_done = true;
-    for (const Step& step : script) all_done = all_done && take(model, step).has_value();
-    all_done = all_done && model.seal() && model.check_device();
+    Result<void> done;
+    for (std::size_t i = 0; i < script.size() && done; ++i) done = take(model, script[i]);
+    if (done) done = model.seal();
+    if (done) done = model.check_device();
     model.drop();
     drain(under_test_->scheduler());
     RC_ASSERT(under_test_->scheduler().run(under_test_->disk().remove(model.path())).has_value());
+    RC_LOG() << model.complaint() << (done ? "" : done.error().message()) << '\n';
     RC_ASSERT(model.complaint() == "");
-    RC_ASSERT(all_done);
+    RC_ASSERT(done.has_value());
   };
   const bool holds = rc::check("an AppendFile is a vector of bytes", [&] {
     for (int i = 0; i < amount.files; ++i) run_script();

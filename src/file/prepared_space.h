@@ -19,7 +19,7 @@
 #include "base/units.h"
 #include "disk/disk.h"
 #include "file/fence.h"
-#include "file/preparation.h"
+#include "penstock/preparation.h"
 #include "task/sync.h"
 
 namespace penstock::file {

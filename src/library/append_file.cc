@@ -39,7 +39,7 @@ class AppendFile::Impl {
                                .gather_bytes_max = options.buffer_bytes})) {}
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
-  ~Impl() { line_->close(); }
+  ~Impl() { attachment_.core().run(line_->close()); }
 
   EngineCore& core() const { return attachment_.core(); }
   AppendLine& line() const { return *line_; }

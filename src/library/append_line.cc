@@ -38,6 +38,16 @@ Task<Result<void>> AppendLine::seal() {
   co_return co_await file_.seal();
 }
 
+Task<void> AppendLine::close() {
+  closed_ = true;  // from now on, not from the task's first turn on: the line may have one before
+  return end();
+}
+
+Task<void> AppendLine::end() {
+  co_await until_idle();
+  co_await file_.close();
+}
+
 Result<void> AppendLine::submit(Operation operation) {
   if (line_.size() >= limits_.line_max) {
     return fail(ErrorCode::kBusy,

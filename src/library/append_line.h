@@ -47,8 +47,9 @@ class AppendLine : public std::enable_shared_from_this<AppendLine> {
   Task<Result<void>> sync();
   Task<Result<void>> seal();
 
-  // What has not begun ends with kClosed.
-  void close() { closed_ = true; }
+  // What has not begun ends with kClosed. Returns when nothing is in flight: then the path may be
+  // opened again, and no late write lands in what comes after.
+  Task<void> close();
 
   const file::AppendFile& file() const { return file_; }
   const std::string& mode_reason() const { return mode_reason_; }
@@ -63,6 +64,7 @@ class AppendLine : public std::enable_shared_from_this<AppendLine> {
   };
 
   Result<void> submit(Operation operation);
+  Task<void> end();
   static Task<void> work_off(std::shared_ptr<AppendLine> self);
   Task<void> until_idle();
   Task<void> append_first();

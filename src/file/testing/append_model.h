@@ -148,6 +148,7 @@ inline Result<void> AppendModel::seal() {
 }
 
 inline Result<void> AppendModel::open(std::optional<std::uint64_t> end) {
+  if (file_) run(file_->close());
   drop();
   const std::uint64_t wanted = end.value_or(size_bytes_);
   if (wanted != size_bytes_) is_exact_ = false;
