@@ -176,7 +176,7 @@ void add_throughput(const Bench& bench, const Throughput& what, const std::vecto
                     .at_least = what.at_least});
 }
 
-constexpr unsigned kWriteDepth = 2;  // as many full buffers as an AppendFile has on their way
+constexpr unsigned kWriteDepth = 3;  // as many full buffers as an AppendFile has on their way
 
 double raw_sequential_write(RawRing& ring, const std::string& path, std::uint64_t size_bytes) {
   AlignedBuffer piece(kPieceBytes);
@@ -376,10 +376,10 @@ void bench_block_cache(const Bench& bench, const std::string& path) {
   std::vector<std::uint64_t> blocks(4096);
   for (std::uint64_t& block : blocks) block = random.below(kBlocks);
 
-  const std::uint64_t allocations_before = allocation_count;
   std::uint64_t missing = 0;
   std::vector<double> nanoseconds;
   nanoseconds.reserve(16);
+  const std::uint64_t allocations_before = allocation_count;
   for (int turn = 0; turn < 11; ++turn) {
     const Stopwatch stopwatch;
     for (std::uint64_t i = 0; i < kHits; ++i) {
