@@ -178,21 +178,23 @@ void add_throughput(const Bench& bench, const Throughput& what, const std::vecto
 
 constexpr unsigned kWriteDepth = 3;  // as many full buffers as an AppendFile has on their way
 
+// Each write in flight has memory of its own, as any writer's has.
 double raw_sequential_write(RawRing& ring, const std::string& path, std::uint64_t size_bytes) {
-  AlignedBuffer piece(kPieceBytes);
-  std::ranges::fill(piece.span(), std::byte{0x5A});
+  AlignedBuffer memory(kWriteDepth * kPieceBytes);
+  std::ranges::fill(memory.span(), std::byte{0x5A});
   RawFile file(path, O_CREAT | O_RDWR | O_DIRECT);
   const Stopwatch stopwatch;
   if (::fallocate(file.fd(), 0, 0, static_cast<off_t>(size_bytes)) != 0) die("cannot allocate");
+  std::uint64_t place = 0;
   unsigned in_flight = 0;
   for (std::uint64_t at = 0; at < size_bytes; at += kPieceBytes) {
     if (in_flight == kWriteDepth) {
       ring.submit_and_wait(1);
-      ring.reap(kPieceBytes);
-      --in_flight;
+      place = ring.reap(kPieceBytes);
+    } else {
+      place = in_flight++;
     }
-    ring.write(file.fd(), at, piece.view(), 0, 0);
-    ++in_flight;
+    ring.write(file.fd(), at, memory.view().subspan(place * kPieceBytes, kPieceBytes), 0, place);
   }
   ring.submit_and_wait(in_flight);
   for (; in_flight > 0; --in_flight) ring.reap(kPieceBytes);
