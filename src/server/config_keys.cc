@@ -78,7 +78,7 @@ std::string describe(const NumberRule& rule) {
 }
 
 Result<std::int64_t> parse_checked(std::string_view text, const NumberRule& rule) {
-  const Result<std::int64_t> value = parse_number(text, rule.unit);
+  Result<std::int64_t> value = parse_number(text, rule.unit);
   if (!value) return value;
   const bool fits = *value >= rule.min && *value <= rule.max;
   if (fits && (!rule.power_of_two || std::has_single_bit(static_cast<std::uint64_t>(*value))))
