@@ -82,6 +82,14 @@ Result<void> take(AppendModel& model, const Step& step) {
   return {};
 }
 
+// How many calls rapidcheck makes of each disk: it tries 100 times.
+struct Amount {
+  int files;
+  std::size_t steps;  // for each
+};
+constexpr Amount kFew{.files = 1, .steps = 20};
+constexpr Amount kMany{.files = 5, .steps = 200};
+
 class AppendFileProperties : public testing::TestWithParam<DiskMake> {
  protected:
   void SetUp() override {
@@ -89,22 +97,17 @@ class AppendFileProperties : public testing::TestWithParam<DiskMake> {
     if (under_test_ == nullptr) GTEST_SKIP() << "this machine cannot have such a disk";
   }
 
-  std::unique_ptr<DiskUnderTest> under_test_;
-};
+  void expect_a_vector_of_bytes(Amount amount) {
+    const bool holds = rc::check("an AppendFile is a vector of bytes", [&] {
+      for (int i = 0; i < amount.files; ++i) run_script(amount.steps);
+    });
+    EXPECT_TRUE(holds);
+  }
 
-// rapidcheck tries 100 times: 100,000 calls in the simulator, and 2,000 on each real disk.
-struct Amount {
-  int files;
-  std::size_t steps;  // for each
-};
-constexpr Amount kSimAmount{.files = 5, .steps = 200};
-constexpr Amount kRealAmount{.files = 1, .steps = 20};
-
-TEST_P(AppendFileProperties, AnySequenceOfCallsIsAVectorOfBytes) {
-  const Amount amount = GetParam().name == "Sim" ? kSimAmount : kRealAmount;
-  const auto run_script = [&] {
+ private:
+  void run_script(std::size_t step_count) {
     const AppendOptions options = *any_options();
-    const auto script = *rc::gen::container<std::vector<Step>>(amount.steps, steps());
+    const auto script = *rc::gen::container<std::vector<Step>>(step_count, steps());
     AppendModel model(under_test_->root() + "/file", options);
     model.use(under_test_->scheduler(), under_test_->disk());
     RC_ASSERT(model.create().has_value());
@@ -118,14 +121,23 @@ TEST_P(AppendFileProperties, AnySequenceOfCallsIsAVectorOfBytes) {
     RC_LOG() << model.complaint() << (done ? "" : done.error().message()) << '\n';
     RC_ASSERT(model.complaint() == "");
     RC_ASSERT(done.has_value());
-  };
-  const bool holds = rc::check("an AppendFile is a vector of bytes", [&] {
-    for (int i = 0; i < amount.files; ++i) run_script();
-  });
-  EXPECT_TRUE(holds);
-}
+  }
+
+  std::unique_ptr<DiskUnderTest> under_test_;
+};
+
+// 2,000 calls where the device is.
+TEST_P(AppendFileProperties, AnySequenceOfCallsIsAVectorOfBytes) { expect_a_vector_of_bytes(kFew); }
 
 INSTANTIATE_TEST_SUITE_P(Every, AppendFileProperties, testing::ValuesIn(every_disk()), name_of_make);
+
+// And 100,000 where they are fast.
+class AppendFileManyCalls : public AppendFileProperties {};
+
+TEST_P(AppendFileManyCalls, AnySequenceOfCallsIsAVectorOfBytes) { expect_a_vector_of_bytes(kMany); }
+
+INSTANTIATE_TEST_SUITE_P(EveryFast, AppendFileManyCalls, testing::ValuesIn(every_fast_disk()),
+                         name_of_make);
 
 struct Life {
   std::vector<Step> script;

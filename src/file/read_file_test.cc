@@ -215,7 +215,7 @@ class ReadFileReads : public ::testing::Test {
   ReadLog& log() { return disk_.log(); }
   SimDisk& sim_disk() { return static_cast<SimDisk&>(sim_.disk()); }
 
-  SimUnderTest sim_;
+  SimDiskUnderTest sim_;
   ObservedDisk disk_{sim_.disk()};
   StoredBytes stored_{sim_.scheduler(), disk_, "/root/file", kFileBytes};
   std::optional<ReadFile> file_;

@@ -14,9 +14,8 @@ namespace penstock {
 
 class TempDirectory {
  public:
-  TempDirectory() {
-    const char* chosen = std::getenv("PENSTOCK_TEST_DIR");
-    const std::filesystem::path parent = chosen != nullptr ? chosen : std::filesystem::current_path();
+  TempDirectory() : TempDirectory(usual_parent()) {}
+  explicit TempDirectory(const std::filesystem::path& parent) {
     std::string name = (parent / "penstock-test-XXXXXX").string();
     PENSTOCK_ASSERT(::mkdtemp(name.data()) != nullptr, "cannot make a directory for the test");
     path_ = name;
@@ -32,6 +31,11 @@ class TempDirectory {
   std::string operator/(const std::string& name) const { return path_ + "/" + name; }
 
  private:
+  static std::filesystem::path usual_parent() {
+    const char* chosen = std::getenv("PENSTOCK_TEST_DIR");
+    return chosen != nullptr ? chosen : std::filesystem::current_path();
+  }
+
   std::string path_;
 };
 

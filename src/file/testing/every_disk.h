@@ -3,57 +3,46 @@
 
 #include <vector>
 
-#include "disk/sim_disk.h"
 #include "disk/testing/real_disks.h"
+#include "disk/testing/sim_disk_under_test.h"
 
 namespace penstock::file {
 
-class SimUnderTest final : public DiskUnderTest {
- public:
-  SimUnderTest() { storage_.make_directories("/root"); }
-  Scheduler& scheduler() override { return machine_.scheduler; }
-  Disk& disk() override { return machine_.disk; }
-  std::string root() override { return "/root"; }
-
- private:
-  SimStorage storage_;
-  SimMachine machine_{storage_};
+// Where the files of the real makes are.
+enum class TestPlace {
+  kDevice,
+  kMemory,  // where a mode cannot be had in memory, on the device all the same
 };
-
-inline std::unique_ptr<DiskUnderTest> make_sim_under_test() { return std::make_unique<SimUnderTest>(); }
 
 // Null when this machine has no such disk, or the file system of the test's directory cannot do the
 // mode.
-template <RealMake kMake, IoMode kMode>
+template <RealMake kMake, IoMode kMode, TestPlace kPlace>
 std::unique_ptr<DiskUnderTest> make_real_under_test() {
-  std::unique_ptr<RealDiskUnderTest> made = RealDiskUnderTest::make(kMake, kMode);
-  if (made == nullptr) return nullptr;
-  const std::string path = made->root() + "/can-it";
-  const OpenOptions how{.write = true, .create = true};
-  {
-    auto file = made->scheduler().run(made->disk().open(path, how));
-    if (!file) return nullptr;
-    const SharedSlice block = pattern(kBlockBytes, 0);
-    if (!made->scheduler().run((*file)->write(FilePosition{0}, block, Durability::kNone)))
-      return nullptr;
-  }
-  if (!made->scheduler().run(made->disk().remove(path))) return nullptr;
+  std::unique_ptr<RealDiskUnderTest> made;
+  if constexpr (kPlace == TestPlace::kMemory) made = RealDiskUnderTest::make_in_memory(kMake, kMode);
+  if (made == nullptr) made = RealDiskUnderTest::make(kMake, kMode);
+  if (made == nullptr || !made->can_write()) return nullptr;
   return made;
 }
 
-inline std::vector<DiskMake> every_disk() {
+template <TestPlace kPlace>
+std::vector<DiskMake> every_disk_at() {
   return {
       {"Sim", make_sim_under_test},
-      {"UringDirect", make_real_under_test<RealMake::kUring, IoMode::kDirect>},
-      {"UringUncached", make_real_under_test<RealMake::kUring, IoMode::kUncached>},
-      {"UringBuffered", make_real_under_test<RealMake::kUring, IoMode::kBuffered>},
-      {"InlineDirect", make_real_under_test<RealMake::kInline, IoMode::kDirect>},
-      {"InlineUncached", make_real_under_test<RealMake::kInline, IoMode::kUncached>},
-      {"InlineBuffered", make_real_under_test<RealMake::kInline, IoMode::kBuffered>},
-      {"PoolDirect", make_real_under_test<RealMake::kPool, IoMode::kDirect>},
-      {"PoolUncached", make_real_under_test<RealMake::kPool, IoMode::kUncached>},
-      {"PoolBuffered", make_real_under_test<RealMake::kPool, IoMode::kBuffered>},
+      {"UringDirect", make_real_under_test<RealMake::kUring, IoMode::kDirect, kPlace>},
+      {"UringUncached", make_real_under_test<RealMake::kUring, IoMode::kUncached, kPlace>},
+      {"UringBuffered", make_real_under_test<RealMake::kUring, IoMode::kBuffered, kPlace>},
+      {"InlineDirect", make_real_under_test<RealMake::kInline, IoMode::kDirect, kPlace>},
+      {"InlineUncached", make_real_under_test<RealMake::kInline, IoMode::kUncached, kPlace>},
+      {"InlineBuffered", make_real_under_test<RealMake::kInline, IoMode::kBuffered, kPlace>},
+      {"PoolDirect", make_real_under_test<RealMake::kPool, IoMode::kDirect, kPlace>},
+      {"PoolUncached", make_real_under_test<RealMake::kPool, IoMode::kUncached, kPlace>},
+      {"PoolBuffered", make_real_under_test<RealMake::kPool, IoMode::kBuffered, kPlace>},
   };
 }
+
+inline std::vector<DiskMake> every_disk() { return every_disk_at<TestPlace::kDevice>(); }
+// For very many calls.
+inline std::vector<DiskMake> every_fast_disk() { return every_disk_at<TestPlace::kMemory>(); }
 
 }  // namespace penstock::file

@@ -78,32 +78,17 @@ inline std::vector<FaultCase> fault_cases(SystemCall call) {
 class FaultDisk {
  public:
   explicit FaultDisk(RealMake make) {
-    std::string memory = "/dev/shm/penstock-test-XXXXXX";
-    if (::mkdtemp(memory.data()) != nullptr) in_memory_ = memory;
-    const std::string& root = in_memory_.empty() ? on_device_.path() : in_memory_;
     for (const IoMode mode : {IoMode::kDirect, IoMode::kBuffered}) {
-      made_ = RealDiskUnderTest::make(make, mode, root);
-      if (made_ == nullptr) return;
-      const std::string path = root + "/can-it";
-      const OpenOptions how{.write = true, .create = true};
-      const bool can_it = made_->scheduler().run(made_->disk().open(path, how)).has_value();
-      (void)made_->scheduler().run(made_->disk().remove(path));
-      if (can_it) return;
+      made_ = RealDiskUnderTest::make_in_memory(make, mode);
+      if (made_ != nullptr) return;
     }
-  }
-  FaultDisk(const FaultDisk&) = delete;
-  FaultDisk& operator=(const FaultDisk&) = delete;
-  ~FaultDisk() {
-    made_.reset();
-    if (!in_memory_.empty()) std::filesystem::remove_all(in_memory_);
+    made_ = RealDiskUnderTest::make(make, IoMode::kBuffered);
   }
 
   // Null when this machine cannot have such a disk.
   RealDiskUnderTest* get() { return made_.get(); }
 
  private:
-  std::string in_memory_;  // empty: there is none
-  TempDirectory on_device_;
   std::unique_ptr<RealDiskUnderTest> made_;
 };
 
