@@ -22,7 +22,9 @@ class SharedSlice;
 class AlignedBuffer {
  public:
   AlignedBuffer() = default;
-  // `capacity_bytes` is rounded up to whole blocks. The contents are not initialised.
+  // `capacity_bytes` is rounded up to whole blocks. The contents are not initialised. From 2 MiB on the
+  // memory is on huge pages, where the system has them: to pin it for the device costs one page then,
+  // and not 512.
   explicit AlignedBuffer(std::size_t capacity_bytes);
   // Memory of somebody else, who keeps it alive and unused until the buffer, and what was frozen of it,
   // are gone. Address and size are whole blocks (asserted). This is how a read lands in a caller's own

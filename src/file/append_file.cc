@@ -100,6 +100,7 @@ class AppendFile::State : public std::enable_shared_from_this<State> {
   Task<Result<void>> write_everything();
   Task<Result<void>> sync_file(SyncScope scope);
   AlignedBuffer free_buffer();
+  void keep_spare(AlignedBuffer memory);
   Result<void> fenced_by(const Result<void>& failure);
 
   Scheduler& scheduler_;
@@ -113,7 +114,10 @@ class AppendFile::State : public std::enable_shared_from_this<State> {
   std::list<Behind> behind_;  // oldest first, at most write_behind_max
   std::size_t behind_in_flight_ = 0;
   WaitQueue behind_changed_;
-  std::vector<AlignedBuffer> spare_;  // a fresh buffer costs a page fault per page
+  // All buffers but the first: a file that never fills that one needs no more. In one piece, so that
+  // they are on huge pages.
+  AlignedBuffer slab_;
+  std::vector<AlignedBuffer> spare_;  // parts of the slab that are not in use
   std::uint64_t size_bytes_;
   std::uint64_t durable_bytes_;
   bool needs_sync_ = false;   // something was written that only a sync makes durable
@@ -260,7 +264,7 @@ Task<void> AppendFile::State::write_behind(std::shared_ptr<State> self, Behind& 
   full.has_arrived = written.has_value();
   // In order, so that what is left is contiguous: see unwritten().
   while (!self->behind_.empty() && self->behind_.front().has_arrived) {
-    self->spare_.push_back(std::move(self->behind_.front().memory));
+    self->keep_spare(std::move(self->behind_.front().memory));
     self->behind_.pop_front();
   }
   self->behind_changed_.wake_all();
@@ -285,10 +289,20 @@ Task<Result<void>> AppendFile::State::write_through(ByteView blocks) {
 }
 
 AlignedBuffer AppendFile::State::free_buffer() {
-  if (spare_.empty()) return AlignedBuffer(options_.buffer_bytes);
+  if (slab_.capacity() == 0) {
+    slab_ = AlignedBuffer((options_.write_behind_max + 1) * options_.buffer_bytes);
+    for (std::size_t at = 0; at < slab_.capacity(); at += options_.buffer_bytes)
+      spare_.push_back(AlignedBuffer::borrow(slab_.span().subspan(at, options_.buffer_bytes)));
+  }
   AlignedBuffer buffer = std::move(spare_.back());
   spare_.pop_back();
   return buffer;
+}
+
+void AppendFile::State::keep_spare(AlignedBuffer memory) {
+  const bool is_of_slab =
+      memory.data() >= slab_.data() && memory.data() < slab_.data() + slab_.capacity();
+  if (is_of_slab) spare_.push_back(std::move(memory));
 }
 
 // Everything dirty, from the tail's own memory: the caller waits, so nobody changes it meanwhile.

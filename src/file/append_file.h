@@ -5,12 +5,13 @@
 // memory until flush(), or an append that completes the block. A flushed tail block is padded with
 // zeros on the device; its bytes stay in memory, and the next append continues in the same block.
 //
-// Ownership: owns its file and its buffers, write_behind_max + 1 of them at most; scheduler and disk
-// must outlive it and every operation that it started. Threading: the disk's scheduler thread; one
-// caller at a time (asserted), which means awaiting each call before the next. Over a BlockingDisk
-// without a pool any thread will do: nothing is ever in flight when a call returns, and the scheduler
-// is not used. Durability: bytes are durable when sync() or seal() has returned success, and not
-// before; then no crash takes any of them. The name is durable when create() has returned.
+// Ownership: owns its file and its buffers: one until that one is full, then write_behind_max + 1;
+// scheduler and disk must outlive it and every operation that it started. Threading: the disk's
+// scheduler thread; one caller at a time (asserted), which means awaiting each call before the next.
+// Over a BlockingDisk without a pool any thread will do: nothing is ever in flight when a call returns,
+// and the scheduler is not used. Durability: bytes are durable when sync() or seal() has returned
+// success, and not before; then no crash takes any of them. The name is durable when create() has
+// returned.
 //
 // While it is open the file may be longer than what was appended: space is prepared ahead, and reads as
 // zeros. seal() cuts it to the exact size. After a crash the file's format has to tell where its data
