@@ -1,11 +1,15 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include "base/aligned_buffer.h"
 #include "base/bytes.h"
 #include "base/crc32c.h"
+#include "base/device_copy.h"
 #include "base/error.h"
+#include "base/random.h"
 #include "base/units.h"
 
 namespace penstock {
@@ -24,6 +28,28 @@ TEST(Bytes, IntegersKeepTheirByteOrderAtAnyAlignment) {
   EXPECT_EQ(memory[1], std::byte{1});
   EXPECT_EQ(load_be<std::uint32_t>(memory, 1), 0x01020304U);
   EXPECT_EQ(load_le<std::uint32_t>(memory, 1), 0x04030201U);
+}
+
+TEST(DeviceCopy, CopiesEveryByteAndNothingElseAtAnyAlignment) {
+  Random random(1);
+  std::vector<std::byte> source(300 * kKiB);
+  for (std::byte& byte : source) byte = static_cast<std::byte>(random.next());
+  constexpr std::byte kUntouched{0xEE};
+  for (const std::size_t size_bytes :
+       {0UL, 1UL, 63UL, 64 * kKiB - 1, 64 * kKiB, 64 * kKiB + 1, 256 * kKiB + 77}) {
+    for (const std::size_t from : {0UL, 1UL, 16UL, 63UL}) {
+      for (const std::size_t to : {0UL, 1UL, 16UL, 63UL, 64UL}) {
+        std::vector<std::byte> target(300 * kKiB, kUntouched);
+        copy_for_device(MutableBytes(target).subspan(to), ByteView(source).subspan(from, size_bytes));
+        const auto first = std::next(target.begin(), static_cast<std::ptrdiff_t>(to));
+        const auto last = std::next(first, static_cast<std::ptrdiff_t>(size_bytes));
+        EXPECT_TRUE(
+            std::equal(first, last, std::next(source.begin(), static_cast<std::ptrdiff_t>(from))));
+        EXPECT_EQ(std::count(target.begin(), first, kUntouched), std::distance(target.begin(), first));
+        EXPECT_EQ(std::count(last, target.end(), kUntouched), std::distance(last, target.end()));
+      }
+    }
+  }
 }
 
 TEST(BytesDeathTest, ReadingPastTheEndIsABug) {

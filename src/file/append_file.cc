@@ -31,6 +31,10 @@ Result<void> check(const AppendOptions& options) {
     return fail(ErrorCode::kInvalidArgument, "write_behind_max is {}; it has to be from 1 to {}",
                 options.write_behind_max, kMaxWriteBehind);
   }
+  if (options.write_depth < 1 || options.write_depth > kMaxWriteBehind) {
+    return fail(ErrorCode::kInvalidArgument, "write_depth is {}; it has to be from 1 to {}",
+                options.write_depth, kMaxWriteBehind);
+  }
   return check_blocks("preparation_step_bytes", options.preparation_step_bytes, kMaxStepBytes);
 }
 
@@ -112,6 +116,7 @@ class AppendFile::State : public std::enable_shared_from_this<State> {
   PreparedSpace space_;
   TailBuffer tail_;
   std::list<Behind> behind_;  // oldest first, at most write_behind_max
+  Semaphore write_turns_;     // of write_depth
   std::size_t behind_in_flight_ = 0;
   WaitQueue behind_changed_;
   // All buffers but the first: a file that never fills that one needs no more. In one piece, so that
@@ -137,6 +142,7 @@ AppendFile::State::State(Scheduler& scheduler, IoMode mode, std::unique_ptr<File
       space_(scheduler, *file_, fence_, sync_turn_,
              {.preparation = options.preparation, .step_bytes = options.preparation_step_bytes}, end),
       tail_(end, AlignedBuffer(options.buffer_bytes)),
+      write_turns_(scheduler, static_cast<std::int64_t>(options.write_depth)),
       behind_changed_(scheduler),
       size_bytes_(end.value),
       durable_bytes_(end.value) {}
@@ -257,11 +263,16 @@ Task<Result<void>> AppendFile::State::make_room() {
 }
 
 Task<void> AppendFile::State::write_behind(std::shared_ptr<State> self, Behind& full) {
-  const Result<void> written =
-      co_await self->file_->write(full.dirty.at, full.dirty.bytes, Durability::kNone);
+  co_await self->write_turns_.acquire(1);
+  // Not by check(), which tells the first cause once: that is for the caller.
+  if (!self->fence_.is_up()) {
+    const Result<void> written =
+        co_await self->file_->write(full.dirty.at, full.dirty.bytes, Durability::kNone);
+    if (!written) self->fence_.raise(written.error());
+    full.has_arrived = written.has_value();
+  }
+  self->write_turns_.release(1);
   --self->behind_in_flight_;
-  if (!written) self->fence_.raise(written.error());
-  full.has_arrived = written.has_value();
   // In order, so that what is left is contiguous: see unwritten().
   while (!self->behind_.empty() && self->behind_.front().has_arrived) {
     self->keep_spare(std::move(self->behind_.front().memory));

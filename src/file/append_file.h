@@ -42,9 +42,11 @@ struct AppendOptions {
   // Collected before whole blocks go to the device without being asked to: whole blocks, 4 KiB to 64
   // MiB.
   std::uint64_t buffer_bytes = kMiB;
-  // Full buffers that may be on their way to the device while the next one fills: 1 to 64. Two of them
-  // are with the device at any time if a third waits for its turn while the next bytes are copied.
-  std::size_t write_behind_max = 3;
+  // Full buffers that may be on their way to the device while the next one fills: 1 to 64. Devices end
+  // writes together, so as many as they take at a time should lie ready when they do.
+  std::size_t write_behind_max = 6;
+  // How many of them the device has at once: 1 to 64.
+  std::size_t write_depth = 3;
   Preparation preparation = Preparation::kAllocated;
   // How much is prepared at a time: whole blocks, 4 KiB to 64 GiB. The first append waits for the first
   // step; each further one starts in the background when half of the one before is used.

@@ -209,6 +209,11 @@ TEST_F(AppendFileCalls, OptionsWithoutAMeaningAreRefusedByName) {
     options.write_behind_max = count;
     EXPECT_NE(refusal(options).find("write_behind_max"), std::string::npos);
   }
+  for (const std::size_t count : {0UL, 65UL}) {
+    AppendOptions options;
+    options.write_depth = count;
+    EXPECT_NE(refusal(options).find("write_depth"), std::string::npos);
+  }
   AppendOptions options;
   options.preparation_step_bytes = 1000;
   EXPECT_NE(refusal(options).find("preparation_step_bytes"), std::string::npos);

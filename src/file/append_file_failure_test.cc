@@ -16,6 +16,7 @@ AppendOptions small(Preparation preparation) {
   AppendOptions options;
   options.buffer_bytes = 2 * kBlockBytes;
   options.write_behind_max = 3;
+  options.write_depth = 2;
   options.preparation = preparation;
   options.preparation_step_bytes = 8 * kBlockBytes;
   return options;
@@ -187,6 +188,20 @@ TEST(AppendFileFailures, ABuffersLateFailureIsToldByTheNextCall) {
   ASSERT_FALSE(told);
   EXPECT_EQ(told.error().code(), ErrorCode::kIo);
   EXPECT_EQ(joined(machine.file().unwritten()).size(), 2 * kBlockBytes + 1);
+}
+
+TEST(AppendFileFailures, WhatStillWaitsForTheDeviceIsKeptAndNotWritten) {
+  AppendOptions options = small(Preparation::kNone);
+  options.write_depth = 1;
+  TracedMachine machine(options);
+  AppendModel& model = machine.model();
+  ASSERT_TRUE(model.create());
+  machine.disk().inject({.op = SimOp::kWrite});
+  ASSERT_TRUE(model.append(6 * kBlockBytes + 1));
+  drain(machine.scheduler());
+  EXPECT_EQ(machine.count(SimOp::kWrite), 1U);
+  ASSERT_FALSE(model.append(1));
+  EXPECT_EQ(joined(machine.file().unwritten()).size(), 6 * kBlockBytes + 1);
 }
 
 TEST(AppendFileFailures, TheFirstCauseIsTheOneThatIsTold) {

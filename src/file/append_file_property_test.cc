@@ -58,6 +58,7 @@ rc::Gen<AppendOptions> any_options() {
   return rc::gen::build<AppendOptions>(
       rc::gen::set(&AppendOptions::buffer_bytes, blocks(8)),
       rc::gen::set(&AppendOptions::write_behind_max, rc::gen::inRange<std::size_t>(1, 4)),
+      rc::gen::set(&AppendOptions::write_depth, rc::gen::inRange<std::size_t>(1, 4)),
       rc::gen::set(
           &AppendOptions::preparation,
           rc::gen::element(Preparation::kNone, Preparation::kAllocated, Preparation::kWritten)),

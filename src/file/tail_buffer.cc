@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/device_copy.h"
+
 namespace penstock::file {
 
 TailBuffer::TailBuffer(FilePosition end, AlignedBuffer memory)
@@ -19,7 +21,7 @@ void TailBuffer::restore(ByteView bytes) {
 std::size_t TailBuffer::fill(ByteView bytes) {
   const std::uint64_t used_bytes = end_ - start_;
   const std::size_t count = std::min<std::size_t>(bytes.size(), memory_.capacity() - used_bytes);
-  if (count > 0) std::memcpy(memory_.data() + used_bytes, bytes.data(), count);
+  copy_for_device(memory_.span().subspan(used_bytes), bytes.first(count));
   end_ = end_ + count;
   return count;
 }
