@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "broker/handlers.h"
 #include "broker/owner_call.h"
 #include "kafka/record.h"
@@ -56,6 +58,8 @@ Task<void> answer_one(log::Partition& partition, Question& question) {
     result.error_code = to_kafka_error(batch.error());
   } else if (*batch) {
     find_record((*batch)->view(), timestamp_ms, result);
+    // A batch may begin with records that have been deleted.
+    result.offset = std::max(result.offset, partition.marks().log_start);
   }
 }
 

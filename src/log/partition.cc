@@ -25,6 +25,7 @@ Partition::Partition(LogContext context, std::string directory, PartitionId id,
       commit_finished_(context.scheduler),
       pending_bytes_(context.scheduler, static_cast<std::int64_t>(options.pending_bytes)),
       tail_(options.tail_bytes),
+      trim_turn_(context.scheduler, 1),
       gate_(context.scheduler),
       background_(context.scheduler) {
   PENSTOCK_ASSERT(std::has_single_bit(options_.segment_bytes), "segment sizes are powers of two");
@@ -408,7 +409,8 @@ Task<Result<std::optional<SharedSlice>>> Partition::find_time(std::int64_t times
     while (expected < end) {
       auto entry = co_await read_expected(scanner, *segment, expected, expected);
       if (!entry) co_return Unexpected(entry.error());
-      if (entry->batch_header.max_timestamp_ms >= timestamp_ms) {
+      const bool is_kept = entry->batch_header.next_offset() > marks_.log_start;
+      if (is_kept && entry->batch_header.max_timestamp_ms >= timestamp_ms) {
         co_return std::optional<SharedSlice>(std::move(entry->batch));
       }
       expected = entry->batch_header.next_offset();

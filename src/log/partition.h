@@ -40,6 +40,15 @@ struct PartitionOptions {
   std::uint64_t tail_bytes = 4 * kMiB;
 };
 
+// What is kept of a log; nothing said keeps everything.
+struct Retention {
+  // Records older than this may go: by the newest timestamp of their segment, or, where the producer
+  // gave none, by the segment's creation.
+  std::optional<Duration> time;
+  // The oldest segments go as long as this much is left.
+  std::optional<std::uint64_t> bytes;
+};
+
 // What a partition needs from its shard.
 struct LogContext {
   Scheduler& scheduler;
@@ -99,6 +108,15 @@ class Partition {
   // kCorrupt, kIo, kClosed.
   Task<Result<std::optional<SharedSlice>>> find_time(std::int64_t timestamp_ms);
 
+  // Deletes everything below `start`, which is at most the durable end; returns where the log starts
+  // now, durably: a later open() finds the same. Space is given back by whole segments; readers that
+  // are at it finish. Errors: kOutOfRange, the device's (nothing was deleted), kClosed.
+  Task<Result<Offset>> delete_below(Offset start);
+
+  // Deletes the oldest segments that `keep` does not hold on to. The active one only goes when all of
+  // it is too old and nothing is being appended. Errors: as delete_below().
+  Task<Result<void>> apply(Retention keep);
+
   const PartitionId& id() const { return id_; }
   const Marks& marks() const { return marks_; }
   // Why appends are refused; nothing while they are not.
@@ -150,6 +168,14 @@ class Partition {
   SegmentRef segment_of(Offset offset) const;
   Task<void> quiesce();
 
+  // Deleting from the beginning.
+  Offset start_to_keep(const Retention& keep) const;
+  bool is_idle() const { return !committing_ && in_flight_.empty(); }
+  bool can_go(const Segment& segment, Offset start) const;
+  Task<Result<void>> move_start(Offset start);
+  Task<Result<void>> remove_below_start();
+  Task<Result<void>> remove_segment(SegmentRef segment);
+
   LogContext context_;
   std::string directory_;
   PartitionId id_;
@@ -183,8 +209,9 @@ class Partition {
   bool committing_ = false;
   Semaphore pending_bytes_;
   Tail tail_;
-  Gate gate_;        // appends and reads
-  Gate background_;  // commits, preparation, sealing
+  Semaphore trim_turn_;  // one deletion from the beginning at a time
+  Gate gate_;            // appends, reads and deletions from the beginning
+  Gate background_;      // commits, preparation, sealing
 };
 
 }  // namespace penstock::log

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "file/small_file.h"
+#include "log/log_start.h"
 
 namespace penstock::log {
 
@@ -25,6 +26,7 @@ class Recovery {
       : disk_(disk), directory_(std::move(directory)), id_(std::move(id)) {}
 
   Task<Result<RecoveredPartition>> run() {
+    if (auto read = co_await read_start(); !read) co_return Unexpected(read.error());
     auto numbers = co_await list_segments();
     if (!numbers) co_return Unexpected(numbers.error());
     for (const std::uint64_t number : *numbers) {
@@ -34,15 +36,43 @@ class Recovery {
     if (auto cleared = co_await clear_trailing(); !cleared) co_return Unexpected(cleared.error());
     refuse_appends_if_the_end_is_unknown();
     if (auto sealed = co_await seal_all(); !sealed) co_return Unexpected(sealed.error());
-    if (!found_.segments.empty()) {
-      found_.log_start = found_.segments.front()->base_offset;
-      found_.next_offset = found_.segments.back()->next_offset;
-    }
+    settle_log_start();
+    found_.next_offset = known_end();
     found_.report.segment_count = static_cast<std::uint32_t>(found_.segments.size());
     co_return std::move(found_);
   }
 
  private:
+  // A damaged file is reported, and read as if it were not there: then what was deleted, and is still
+  // on the disk, is served again.
+  Task<Result<void>> read_start() {
+    auto start = co_await read_log_start(disk_, directory_);
+    if (start) {
+      deleted_below_ = *start;
+    } else if (start.error().code() == ErrorCode::kCorrupt) {
+      unreadable_start_ = start.error();
+      found_.report.findings.push_back(
+          fmt::format("{}: where the log begins is unreadable: {}; deleted records that are still on "
+                      "the disk are served again",
+                      id_.to_string(), start.error().message()));
+    } else {
+      co_return Unexpected(start.error());
+    }
+    co_return Result<void>();
+  }
+
+  void settle_log_start() {
+    found_.log_start = deleted_below_;
+    if (found_.segments.empty()) return;
+    const Offset first = found_.segments.front()->base_offset;
+    if (deleted_below_ > Offset{0} && first > deleted_below_) {
+      found_.report.findings.push_back(
+          fmt::format("{}: offsets {} to {} are missing from its beginning", id_.to_string(),
+                      deleted_below_, first + -1));
+    }
+    found_.log_start = std::max(first, deleted_below_);
+  }
+
   Task<Result<std::vector<std::uint64_t>>> list_segments() {
     auto names = co_await disk_.list(directory_);
     if (!names) co_return Unexpected(names.error());
@@ -104,6 +134,7 @@ class Recovery {
       without_entries_.push_back(number);
       co_return Result<void>();
     }
+    if (segment->next_offset <= deleted_below_) co_return co_await remove_deleted(*segment);
     if (auto settled = co_await settle_without_entries(segment->base_offset); !settled) {
       co_return settled;
     }
@@ -116,7 +147,7 @@ class Recovery {
   // only begun when everything in the older ones is durable: so they held something exactly if offsets
   // are missing.
   Task<Result<void>> settle_without_entries(Offset next_base) {
-    const bool nothing_missing = next_base == known_end();
+    const bool nothing_missing = next_base <= known_end();
     for (const std::uint64_t number : std::exchange(without_entries_, {})) {
       auto done = nothing_missing ? co_await remove_unused(number)
                                   : co_await set_aside(number, no_readable_entry());
@@ -143,6 +174,14 @@ class Recovery {
     return disk_.remove(directory_ + "/" + segment_file_name(number));
   }
 
+  // Its records were deleted; its files were still there when the process died.
+  Task<Result<void>> remove_deleted(const Segment& segment) {
+    const std::string index = directory_ + "/" + index_file_name(segment.header.number);
+    auto removed = co_await disk_.remove(index);
+    if (!removed && removed.error().code() != ErrorCode::kNotFound) co_return removed;
+    co_return co_await disk_.remove(segment.path());
+  }
+
   Result<SegmentHeader> check_identity(const SegmentHeader& header, std::uint64_t number) const {
     if (header.topic_id == id_.topic_id && header.partition == id_.index && header.number == number) {
       return header;
@@ -167,6 +206,14 @@ class Recovery {
 
   // At this start or an earlier one: as long as the file is there and nothing newer is.
   void refuse_appends_if_the_end_is_unknown() {
+    if (unreadable_start_ && found_.segments.empty()) {
+      found_.append_refusal = Error(
+          ErrorCode::kFenced,
+          fmt::format("{}: all its records were deleted, and the file that tells the next offset is "
+                      "unreadable: {}; restore the file, or delete and create the topic again",
+                      id_.to_string(), unreadable_start_->message()));
+      return;
+    }
     if (aside_.upper_bound(newest_kept()) == aside_.end()) return;
     found_.append_refusal = Error(
         ErrorCode::kFenced,
@@ -248,7 +295,7 @@ class Recovery {
 
   // Where what has been taken in ends.
   Offset known_end() const {
-    return found_.segments.empty() ? Offset{0} : found_.segments.back()->next_offset;
+    return found_.segments.empty() ? deleted_below_ : found_.segments.back()->next_offset;
   }
 
   std::uint64_t newest_kept() const {
@@ -259,7 +306,8 @@ class Recovery {
   std::optional<Offset> expected_base(std::uint64_t number) const {
     const auto aside = aside_.upper_bound(newest_kept());
     const bool after_aside = aside != aside_.end() && *aside < number;
-    const bool starts_late = found_.segments.empty() && number != kFirstSegmentNumber;
+    const bool starts_late =
+        found_.segments.empty() && (number != kFirstSegmentNumber || deleted_below_ > Offset{0});
     if (after_aside || starts_late) return std::nullopt;
     return known_end();
   }
@@ -268,6 +316,8 @@ class Recovery {
   std::string directory_;
   PartitionId id_;
   RecoveredPartition found_;
+  Offset deleted_below_;
+  std::optional<Error> unreadable_start_;
   std::vector<std::uint64_t> without_entries_;  // not settled yet
   std::set<std::uint64_t> aside_;               // the numbers of segments that are set aside
 };

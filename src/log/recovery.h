@@ -7,6 +7,8 @@
 // appends after a restart go to a new segment, under a new salt, so nothing that a killed process still
 // had in flight can ever be mistaken for an entry.
 //
+// What lies below the partition's log start was deleted: what a death left of it is removed.
+//
 // Recovery may crash at any point and start over; a second run finds the same.
 // Threading: the partition's shard.
 #pragma once
