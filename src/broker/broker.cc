@@ -1,6 +1,7 @@
 #include "broker/broker.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include "broker/handlers.h"
 #include "kafka/message.h"
@@ -77,7 +78,13 @@ PartitionRef Broker::find_partition(const PartitionKey& key) const {
   return place == partitions_.end() ? nullptr : place->second;
 }
 
+std::vector<PartitionRef> Broker::partitions() const {
+  const auto values = std::views::values(partitions_);
+  return {values.begin(), values.end()};
+}
+
 Task<log::RecoveryReport> Broker::open_partitions(std::vector<PartitionPlace> places) {
+  retention_.start();
   log::RecoveryReport report;
   for (std::size_t first = 0; first < places.size(); first += kOpenAtOnce) {
     std::vector<Task<void>> openings;
@@ -110,6 +117,7 @@ Task<Result<void>> Broker::destroy_partition(PartitionKey key) {
 }
 
 Task<Result<void>> Broker::close_partitions() {
+  co_await retention_.stop();
   Result<void> result;
   const auto close_one = [](PartitionRef partition, Result<void>& first_error) -> Task<void> {
     auto closed = co_await partition->close();
@@ -155,6 +163,8 @@ Task<Result<Response>> Broker::handle(SharedSlice frame) {
       co_return co_await serve<kafka::CreateTopicsRequest>(*this, *request);
     case kafka::ApiKey::kDeleteTopics:
       co_return co_await serve<kafka::DeleteTopicsRequest>(*this, *request);
+    case kafka::ApiKey::kDeleteRecords:
+      co_return co_await serve<kafka::DeleteRecordsRequest>(*this, *request);
     case kafka::ApiKey::kProduce: co_return co_await serve<kafka::ProduceRequest>(*this, *request);
     case kafka::ApiKey::kFetch: co_return co_await serve<kafka::FetchRequest>(*this, *request);
     case kafka::ApiKey::kListOffsets:

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "broker/controller.h"
+#include "broker/retention_loop.h"
 #include "broker/settings.h"
 #include "broker/topic_table.h"
 #include "kafka/byte_chain.h"
@@ -105,6 +106,8 @@ class Broker {
 
   // A partition of this shard; null when it is not open here.
   PartitionRef find_partition(const PartitionKey& key) const;
+  // All partitions of this shard, as they are now.
+  std::vector<PartitionRef> partitions() const;
   // Opens partitions of this shard, several at a time; one that cannot be opened is a finding, not an
   // error.
   Task<log::RecoveryReport> open_partitions(std::vector<PartitionPlace> places);
@@ -126,6 +129,7 @@ class Broker {
   std::unique_ptr<Controller> controller_;  // shard 0's only
   TopicTableRef topics_ = std::make_shared<const TopicTable>();
   std::map<PartitionKey, PartitionRef> partitions_;
+  RetentionLoop retention_{*this};
   std::list<Event*> waiting_fetches_;
   bool releasing_fetches_ = false;
 };

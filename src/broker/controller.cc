@@ -129,6 +129,7 @@ Task<TopicOutcome> Controller::create_now(TopicSpec spec) {
   topic.id = random_uuid(broker_.context().random);
   topic.name = std::move(spec.name);
   topic.partition_count = spec.partition_count;
+  topic.settings = spec.settings;
   topic.created_ms = broker_.scheduler().clock().wall_ms();
   if (auto created = co_await store_->create(topic); !created)
     co_return storage_failure(created.error());

@@ -30,6 +30,7 @@ struct TopicOutcome {
 struct TopicSpec {
   std::string name;
   std::int32_t partition_count = 1;
+  TopicSettings settings{};
   bool validate_only = false;
 };
 

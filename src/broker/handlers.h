@@ -9,6 +9,7 @@
 #include "broker/broker.h"
 #include "kafka/messages/api_versions.h"
 #include "kafka/messages/create_topics.h"
+#include "kafka/messages/delete_records.h"
 #include "kafka/messages/delete_topics.h"
 #include "kafka/messages/fetch.h"
 #include "kafka/messages/find_coordinator.h"
@@ -35,6 +36,8 @@ Task<kafka::CreateTopicsResponse> answer(Broker& broker, const kafka::CreateTopi
                                          std::int16_t version);
 Task<kafka::DeleteTopicsResponse> answer(Broker& broker, const kafka::DeleteTopicsRequest& request,
                                          std::int16_t version);
+Task<kafka::DeleteRecordsResponse> answer(Broker& broker, const kafka::DeleteRecordsRequest& request,
+                                          std::int16_t version);
 // The records are views into the request's frame, which must stay until this has ended.
 Task<kafka::ProduceResponse> answer(Broker& broker, const kafka::ProduceRequest& request,
                                     std::int16_t version);

@@ -47,12 +47,13 @@ Task<Result<void>> remove_tree(Disk& disk, std::string path) {
 }  // namespace
 
 std::string encode_topic(const Topic& topic) {
-  const nlohmann::ordered_json json = {{"format", kTopicFormat},
-                                       {"name", topic.name},
-                                       {"id", to_hex(topic.id)},
-                                       {"partitions", topic.partition_count},
-                                       {"leader_epoch", topic.leader_epoch},
-                                       {"created_ms", topic.created_ms}};
+  nlohmann::ordered_json json = {{"format", kTopicFormat},
+                                 {"name", topic.name},
+                                 {"id", to_hex(topic.id)},
+                                 {"partitions", topic.partition_count},
+                                 {"leader_epoch", topic.leader_epoch},
+                                 {"created_ms", topic.created_ms}};
+  for (const auto& [name, value] : topic.settings.entries()) json["settings"][name] = value;
   return json.dump(2) + "\n";
 }
 
@@ -79,6 +80,15 @@ Result<Topic> decode_topic(std::string_view text) {
       !from_hex(json["id"].get<std::string>(), topic.id)) {
     return fail(ErrorCode::kCorrupt,
                 "a topic description with an impossible name, id or partition count");
+  }
+  if (json.contains("settings")) {
+    const auto& settings = json["settings"];
+    if (!settings.is_object()) return fail(ErrorCode::kCorrupt, "topic settings that are no object");
+    for (const auto& [name, value] : settings.items()) {
+      if (!value.is_string()) return fail(ErrorCode::kCorrupt, "topic setting {} is no text", name);
+      if (auto set = topic.settings.set(name, value.get<std::string>()); !set)
+        return Unexpected(set.error());
+    }
   }
   return topic;
 }

@@ -30,6 +30,13 @@ struct Settings {
   // The most partitions on this broker, over all topics.
   std::int32_t max_partitions = 20'000;
 
+  // How long records are kept at least; zero: for ever. Kafka's log.retention.ms.
+  Duration retention_time = std::chrono::hours(7 * 24);
+  // How much of each partition is kept at least; zero: all. Kafka's log.retention.bytes.
+  std::uint64_t retention_bytes = 0;
+  // How often what is not kept any more is looked for.
+  Duration retention_check_interval = std::chrono::minutes(5);
+
   log::PartitionOptions partition;
 };
 

@@ -25,10 +25,6 @@ struct Refusal {
 Refusal read_layout(const CreateTopicsRequest::Topic& asked, const Settings& settings,
                     std::int32_t& partition_count) {
   partition_count = asked.num_partitions == -1 ? settings.default_partitions : asked.num_partitions;
-  if (!asked.configs.empty()) {
-    return {KafkaError::kInvalidConfig,
-            fmt::format("topic setting {} is not supported yet", asked.configs.front().name)};
-  }
   if (asked.assignments.empty()) {
     if (asked.replication_factor != -1 && asked.replication_factor != kOnlyReplicationFactor) {
       return {KafkaError::kInvalidReplicationFactor,
@@ -59,6 +55,17 @@ Refusal read_layout(const CreateTopicsRequest::Topic& asked, const Settings& set
   return {};
 }
 
+// The settings that the request carries, or why they cannot be had. One without a value is the
+// broker's.
+Refusal read_settings(const CreateTopicsRequest::Topic& asked, TopicSettings& settings) {
+  for (const CreateTopicsRequest::Config& config : asked.configs) {
+    if (!config.value) continue;
+    if (auto done = settings.set(config.name, *config.value); !done)
+      return {KafkaError::kInvalidConfig, done.error().message()};
+  }
+  return {};
+}
+
 }  // namespace
 
 Task<CreateTopicsResponse> answer(Broker& broker, const CreateTopicsRequest& request, std::int16_t) {
@@ -73,6 +80,7 @@ Task<CreateTopicsResponse> answer(Broker& broker, const CreateTopicsRequest& req
     spec.name = asked.name;
     spec.validate_only = request.validate_only;
     Refusal refusal = read_layout(asked, broker.settings(), spec.partition_count);
+    if (refusal.error == KafkaError::kNone) refusal = read_settings(asked, spec.settings);
     if (times_asked[asked.name] > 1) {
       refusal = {KafkaError::kInvalidRequest, "the topic stands in the request more than once"};
     }

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "broker/topic_settings.h"
 #include "kafka/uuid.h"
 #include "log/format.h"
 
@@ -21,6 +22,7 @@ struct Topic {
   std::int32_t partition_count = 0;
   std::int32_t leader_epoch = 0;  // stamped into every batch; grows when leadership changes hands
   std::int64_t created_ms = 0;
+  TopicSettings settings;
 
   bool has_partition(std::int32_t index) const { return index >= 0 && index < partition_count; }
   log::PartitionId partition_id(std::int32_t index) const { return {id.bytes, index, name}; }

@@ -26,6 +26,10 @@ Meaning meaning_of(KafkaError error) {
     case KafkaError::kInvalidReplicationFactor:
       return {ErrorCode::kInvalidArgument,
               "the cluster has too few brokers for its default replication factor"};
+    case KafkaError::kInvalidConfig:
+      return {ErrorCode::kInvalidArgument, "correct or leave out what was given with --config"};
+    case KafkaError::kOffsetOutOfRange:
+      return {ErrorCode::kOutOfRange, "`penstock topic describe` shows the first and the last offset"};
     case KafkaError::kPolicyViolation:
       return {ErrorCode::kPermission, "the broker's administrator does not allow this"};
     case KafkaError::kTopicAuthorizationFailed:

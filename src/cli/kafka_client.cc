@@ -125,7 +125,8 @@ Result<typename Request::Response> KafkaClient::ask_controller(const Request& re
   }
 }
 
-Result<std::int32_t> KafkaClient::create_topic(const std::string& name, std::int32_t partitions) {
+Result<std::int32_t> KafkaClient::create_topic(const std::string& name, std::int32_t partitions,
+                                               const TopicSettings& settings) {
   const auto version = first_->version_of(kafka::ApiKey::kCreateTopics);
   if (!version) return Unexpected(version.error());
   const bool has_defaults = *version >= kFirstCreateWithDefaults;
@@ -134,6 +135,8 @@ Result<std::int32_t> KafkaClient::create_topic(const std::string& name, std::int
   kafka::CreateTopicsRequest request{.timeout_ms = server_timeout_ms()};
   request.topics.push_back(
       {.name = name, .num_partitions = asked_partitions, .replication_factor = replication_factor});
+  for (const auto& [setting, value] : settings)
+    request.topics.front().configs.push_back({.name = setting, .value = value});
   const auto outcome_of = [](const kafka::CreateTopicsResponse& response) {
     return response.topics.empty() ? KafkaError::kUnknownServerError
                                    : response.topics.front().error_code;
@@ -164,6 +167,50 @@ Result<void> KafkaClient::delete_topic(const std::string& name) {
   const auto message =
       response->responses.empty() ? std::nullopt : response->responses.front().error_message;
   return Unexpected(to_error(outcome_of(*response), doing("delete", name), message));
+}
+
+Result<std::vector<PartitionStart>> KafkaClient::delete_records(const Metadata::Topic& topic,
+                                                                Offset below) {
+  std::map<std::int32_t, kafka::DeleteRecordsRequest> by_leader;
+  std::vector<PartitionStart> starts;
+  for (const auto& partition : topic.partitions) {
+    if (partition.leader_id < 0) {
+      starts.push_back({.partition = partition.partition_index,
+                        .start = {},
+                        .error = to_error(KafkaError::kLeaderNotAvailable, "no leader")});
+      continue;
+    }
+    auto& request = by_leader[partition.leader_id];
+    request.timeout_ms = server_timeout_ms();
+    if (request.topics.empty()) request.topics.push_back({.name = topic.name.value_or("")});
+    request.topics.front().partitions.push_back(
+        {.partition_index = partition.partition_index, .offset = below});
+  }
+  for (const auto& [leader, request] : by_leader) {
+    if (auto asked = delete_records_at(leader, request, starts); !asked)
+      return Unexpected(asked.error());
+  }
+  std::ranges::sort(starts, {}, &PartitionStart::partition);
+  return starts;
+}
+
+Result<void> KafkaClient::delete_records_at(std::int32_t leader,
+                                            const kafka::DeleteRecordsRequest& request,
+                                            std::vector<PartitionStart>& starts) {
+  const Result<KafkaConnection*> connection = connection_to(leader);
+  if (!connection) return Unexpected(connection.error());
+  const auto response = (*connection)->call(request, deadline_);
+  if (!response) return Unexpected(response.error());
+  for (const auto& topic : response->topics) {
+    for (const auto& partition : topic.partitions) {
+      PartitionStart& start = starts.emplace_back();
+      start.partition = partition.partition_index;
+      start.start = partition.low_watermark;
+      if (partition.error_code != KafkaError::kNone)
+        start.error = to_error(partition.error_code, doing("delete records of", topic.name));
+    }
+  }
+  return {};
 }
 
 Result<std::vector<PartitionOffsets>> KafkaClient::offsets(const Metadata::Topic& topic) {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "cli/kafka_connection.h"
+#include "kafka/messages/delete_records.h"
 #include "kafka/messages/metadata.h"
 
 namespace penstock::cli {
@@ -23,6 +24,13 @@ struct PartitionOffsets {
   std::int32_t partition = 0;
   Offset earliest;
   Offset latest;
+  std::optional<Error> error;
+};
+
+// What became of a partition of which the beginning was to be deleted.
+struct PartitionStart {
+  std::int32_t partition = 0;
+  Offset start;  // the first offset that is left
   std::optional<Error> error;
 };
 
@@ -43,8 +51,15 @@ class KafkaClient {
   // `partitions` may be kBrokersDefault. Returns how many partitions it has, or kBrokersDefault when an
   // old broker does not tell.
   static constexpr std::int32_t kBrokersDefault = -1;
-  Result<std::int32_t> create_topic(const std::string& name, std::int32_t partitions);
+  // `settings` are Kafka's names and values of topic settings.
+  using TopicSettings = std::map<std::string, std::string>;
+  Result<std::int32_t> create_topic(const std::string& name, std::int32_t partitions,
+                                    const TopicSettings& settings = {});
   Result<void> delete_topic(const std::string& name);
+
+  // Deletes all records below `below`, or, with kDeleteUpToHighWatermark, all there are, of all
+  // partitions in `topic`, which may be a part of what topic() returned.
+  Result<std::vector<PartitionStart>> delete_records(const Metadata::Topic& topic, Offset below);
 
  private:
   KafkaClient(std::unique_ptr<KafkaConnection> first, Deadline deadline)
@@ -60,6 +75,8 @@ class KafkaClient {
   Result<typename Request::Response> ask_controller(const Request& request, OutcomeOf outcome_of);
   Result<void> list_offsets(const std::string& topic, std::int32_t leader, std::int64_t timestamp,
                             std::vector<PartitionOffsets*>& partitions);
+  Result<void> delete_records_at(std::int32_t leader, const kafka::DeleteRecordsRequest& request,
+                                 std::vector<PartitionStart>& starts);
   std::int32_t server_timeout_ms() const;
 
   std::unique_ptr<KafkaConnection> first_;

@@ -23,7 +23,8 @@ std::vector<kafka::ApiVersionsResponse::ApiVersion> modern_apis() {
   return {{ApiKey::kMetadata, 0, 12},
           {ApiKey::kListOffsets, 0, 8},
           {ApiKey::kCreateTopics, 2, 7},
-          {ApiKey::kDeleteTopics, 1, 6}};
+          {ApiKey::kDeleteTopics, 1, 6},
+          {ApiKey::kDeleteRecords, 0, 2}};
 }
 
 Result<KafkaClient> connect(const FakeBroker& broker, std::chrono::milliseconds timeout = kTimeout) {
@@ -211,6 +212,40 @@ TEST(KafkaClient, ATopicIsCreatedAtTheControllerWhichMayMoveMeanwhile) {
   ASSERT_TRUE(partitions.has_value()) << partitions.error().message();
   EXPECT_EQ(*partitions, 4);
   EXPECT_EQ(created, 2);
+}
+
+TEST(KafkaClient, RecordsAreDeletedAtTheLeaderPartitionByPartition) {
+  std::atomic<std::uint16_t> port{0};
+  FakeBroker broker(
+      {.newest_api_versions = 3, .apis = modern_apis(), .raw_answer = ""},
+      [&port](const RequestFrame& request) {
+        if (request.header.api_key == ApiKey::kMetadata) return respond(request, metadata(port));
+        const auto asked = read<kafka::DeleteRecordsRequest>(request);
+        EXPECT_EQ(asked.topics.at(0).name, "orders");
+        kafka::DeleteRecordsResponse response;
+        auto& topic = response.topics.emplace_back();
+        topic.name = "orders";
+        for (const auto& partition : asked.topics.at(0).partitions) {
+          EXPECT_EQ(partition.offset, Offset{70});
+          const bool refused = partition.partition_index == 1;
+          topic.partitions.push_back(
+              {.partition_index = partition.partition_index,
+               .low_watermark = Offset{refused ? -1 : 70},
+               .error_code = refused ? KafkaError::kOffsetOutOfRange : KafkaError::kNone});
+        }
+        return respond(request, response);
+      });
+  port = broker.port();
+  auto client = connect(broker).value();
+  const auto topic = client.topic("orders");
+  ASSERT_TRUE(topic.has_value()) << topic.error().message();
+  const auto starts = client.delete_records(*topic, Offset{70});
+  ASSERT_TRUE(starts.has_value()) << starts.error().message();
+  ASSERT_EQ(starts->size(), 2U);
+  EXPECT_EQ(starts->at(0).start, Offset{70});
+  EXPECT_FALSE(starts->at(0).error);
+  ASSERT_TRUE(starts->at(1).error);
+  EXPECT_EQ(starts->at(1).error->code(), ErrorCode::kOutOfRange);
 }
 
 TEST(KafkaClient, WhatTheBrokerRefusesIsSaidInKafkasNameAndItsOwnWords) {

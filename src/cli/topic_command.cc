@@ -5,6 +5,7 @@
 #include "cli/exit_code.h"
 #include "cli/kafka_client.h"
 #include "cli/text.h"
+#include "server/config_values.h"
 
 namespace penstock::cli {
 
@@ -21,7 +22,13 @@ struct TopicOptions {
   int timeout_seconds = 10;
   std::string name;
   std::int32_t partitions = KafkaClient::kBrokersDefault;
+  std::vector<std::string> settings;  // NAME=VALUE
+  std::int32_t partition = kAllPartitions;
+  std::string below;  // an offset, or kEnd
   bool json = false;
+
+  static constexpr std::int32_t kAllPartitions = -1;
+  static constexpr std::string_view kEnd = "end";
 };
 
 // "HOST:PORT[,HOST:PORT...]".
@@ -55,10 +62,27 @@ std::string joined(const std::vector<std::int32_t>& numbers) {
   return fmt::format("{}", fmt::join(numbers, ","));
 }
 
+// For CLI11: an empty string when the text is right.
+std::string check_setting(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  return equals == std::string::npos || equals == 0 ? fmt::format("'{}' is not NAME=VALUE", text) : "";
+}
+
+std::string check_below(const std::string& text) {
+  if (text == TopicOptions::kEnd) return "";
+  const auto offset = server::parse_count(text);
+  return offset && *offset >= 0 ? "" : fmt::format("'{}' is neither an offset nor 'end'", text);
+}
+
 Result<void> create(const TopicOptions& options, Console& console) {
   auto client = connect(options);
   if (!client) return Unexpected(client.error());
-  const auto partitions = client->create_topic(options.name, options.partitions);
+  KafkaClient::TopicSettings settings;
+  for (const std::string& setting : options.settings) {
+    const std::size_t equals = setting.find('=');
+    settings[setting.substr(0, equals)] = setting.substr(equals + 1);
+  }
+  const auto partitions = client->create_topic(options.name, options.partitions, settings);
   if (!partitions) return Unexpected(partitions.error());
   if (*partitions == KafkaClient::kBrokersDefault) {
     console.print("created topic '{}'\n", options.name);
@@ -74,6 +98,40 @@ Result<void> remove(const TopicOptions& options, Console& console) {
   if (!client) return Unexpected(client.error());
   if (auto deleted = client->delete_topic(options.name); !deleted) return deleted;
   console.print("deleted topic '{}'\n", options.name);
+  return {};
+}
+
+Result<void> delete_records(const TopicOptions& options, Console& console) {
+  auto client = connect(options);
+  if (!client) return Unexpected(client.error());
+  auto topic = client->topic(options.name);
+  if (!topic) return Unexpected(topic.error());
+  if (options.partition != TopicOptions::kAllPartitions) {
+    std::erase_if(topic->partitions, [&](const Metadata::Partition& partition) {
+      return partition.partition_index != options.partition;
+    });
+    if (topic->partitions.empty()) {
+      return fail(ErrorCode::kNotFound, "topic '{}' has no partition {}", options.name,
+                  options.partition);
+    }
+  }
+  Offset below = kafka::kDeleteUpToHighWatermark;
+  if (options.below != TopicOptions::kEnd) below = Offset{*server::parse_count(options.below)};
+  const auto starts = client->delete_records(*topic, below);
+  if (!starts) return Unexpected(starts.error());
+  std::optional<Error> first_error;
+  for (const PartitionStart& start : *starts) {
+    if (start.error) {
+      console.complain(start.error->context(fmt::format("partition {}", start.partition)));
+      if (!first_error) first_error = start.error;
+    } else {
+      console.print("partition {} starts at offset {}\n", start.partition, start.start);
+    }
+  }
+  if (first_error) {
+    return fail(first_error->code(), "not every partition of topic '{}' did what was asked",
+                options.name);
+  }
   return {};
 }
 
@@ -201,6 +259,28 @@ class TopicCommand {
         ->check(CLI::Range(1, kMaxPartitions).description(""));
     return *this;
   }
+  TopicCommand& with_settings() {
+    app_.add_option(
+            "--config", options_->settings,
+            "A topic setting by Kafka's name, for example retention.ms=86400000; again for more")
+        ->type_name("NAME=VALUE")
+        ->check(check_setting);
+    return *this;
+  }
+  TopicCommand& with_partition() {
+    app_.add_option("--partition", options_->partition, "Only this one; else all of them")
+        ->type_name("N")
+        ->check(CLI::Range(0, kMaxPartitions).description(""));
+    return *this;
+  }
+  TopicCommand& with_below() {
+    app_.add_option("--below", options_->below,
+                    "The first offset to keep, or 'end' to delete all that consumers can see")
+        ->type_name("OFFSET|end")
+        ->required()
+        ->check(check_below);
+    return *this;
+  }
   TopicCommand& with_json() {
     app_.add_flag("--json", options_->json, "Print JSON");
     return *this;
@@ -229,6 +309,7 @@ void add_topic_command(CLI::App& app, Console& console, int& exit_code) {
   TopicCommand(topic, "create", "Create a topic", "create orders --partitions 4")
       .with_name()
       .with_partitions()
+      .with_settings()
       .does(create, console, exit_code);
   TopicCommand(topic, "list", "List all topics", "list --json")
       .with_json()
@@ -238,6 +319,13 @@ void add_topic_command(CLI::App& app, Console& console, int& exit_code) {
       .with_name()
       .with_json()
       .does(describe, console, exit_code);
+  TopicCommand(topic, "delete-records",
+               "Delete the oldest messages of a topic, for good; nobody is asked again",
+               "delete-records orders --partition 2 --below 41000")
+      .with_name()
+      .with_partition()
+      .with_below()
+      .does(delete_records, console, exit_code);
   TopicCommand(topic, "delete", "Delete a topic and all of its messages; nobody is asked again",
                "delete orders --brokers 10.0.0.7:9092")
       .with_name()

@@ -1,4 +1,5 @@
-// `penstock topic create|list|describe|delete`: topics, through the Kafka protocol, at any broker.
+// `penstock topic create|list|describe|delete-records|delete`: topics, through the Kafka protocol, at
+// any broker.
 #pragma once
 
 #include <CLI/CLI.hpp>

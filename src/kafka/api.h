@@ -23,6 +23,7 @@ enum class ApiKey : std::int16_t {
   kApiVersions = 18,
   kCreateTopics = 19,
   kDeleteTopics = 20,
+  kDeleteRecords = 21,
 };
 
 struct ApiInfo {
@@ -47,6 +48,7 @@ inline constexpr std::array kApis = {
     ApiInfo{ApiKey::kApiVersions, "ApiVersions", "0-3", "0-3", 3},
     ApiInfo{ApiKey::kCreateTopics, "CreateTopics", "2-7", "2-7", 5},
     ApiInfo{ApiKey::kDeleteTopics, "DeleteTopics", "1-6", "1-6", 4},
+    ApiInfo{ApiKey::kDeleteRecords, "DeleteRecords", "0-2", "0-2", 2},
 };
 
 // The table's row, or null for an API that Penstock does not speak.

@@ -12,6 +12,7 @@
 #include "kafka/golden_vectors_for_test.h"
 #include "kafka/messages/api_versions.h"
 #include "kafka/messages/create_topics.h"
+#include "kafka/messages/delete_records.h"
 #include "kafka/messages/delete_topics.h"
 #include "kafka/messages/fetch.h"
 #include "kafka/messages/find_coordinator.h"
@@ -75,7 +76,8 @@ using AllMessages =
     MessageList<ProduceRequest, ProduceResponse, FetchRequest, FetchResponse, ListOffsetsRequest,
                 ListOffsetsResponse, MetadataRequest, MetadataResponse, FindCoordinatorRequest,
                 FindCoordinatorResponse, ApiVersionsRequest, ApiVersionsResponse, CreateTopicsRequest,
-                CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse>;
+                CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse, DeleteRecordsRequest,
+                DeleteRecordsResponse>;
 
 template <typename Message>
 concept Request = requires { typename Message::Response; };

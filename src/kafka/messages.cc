@@ -3,6 +3,7 @@
 #include "kafka/codec.h"
 #include "kafka/messages/api_versions.h"
 #include "kafka/messages/create_topics.h"
+#include "kafka/messages/delete_records.h"
 #include "kafka/messages/delete_topics.h"
 #include "kafka/messages/fetch.h"
 #include "kafka/messages/find_coordinator.h"
@@ -38,6 +39,8 @@ PENSTOCK_KAFKA_MESSAGE(CreateTopicsRequest);
 PENSTOCK_KAFKA_MESSAGE(CreateTopicsResponse);
 PENSTOCK_KAFKA_MESSAGE(DeleteTopicsRequest);
 PENSTOCK_KAFKA_MESSAGE(DeleteTopicsResponse);
+PENSTOCK_KAFKA_MESSAGE(DeleteRecordsRequest);
+PENSTOCK_KAFKA_MESSAGE(DeleteRecordsResponse);
 
 #undef PENSTOCK_KAFKA_MESSAGE
 

@@ -10,6 +10,7 @@
 #include "kafka/message.h"
 #include "kafka/messages/api_versions.h"
 #include "kafka/messages/create_topics.h"
+#include "kafka/messages/delete_records.h"
 #include "kafka/messages/delete_topics.h"
 #include "kafka/messages/fetch.h"
 #include "kafka/messages/find_coordinator.h"
@@ -43,6 +44,7 @@ void try_frame(ByteView bytes) {
     case ApiKey::kApiVersions: return try_request<ApiVersionsRequest>(*frame);
     case ApiKey::kCreateTopics: return try_request<CreateTopicsRequest>(*frame);
     case ApiKey::kDeleteTopics: return try_request<DeleteTopicsRequest>(*frame);
+    case ApiKey::kDeleteRecords: return try_request<DeleteRecordsRequest>(*frame);
   }
 }
 

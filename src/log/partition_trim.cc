@@ -63,6 +63,8 @@ Task<Result<void>> Partition::move_start(Offset start) {
       marks_.log_start = segments_.front()->next_offset;
     }
     check_marks();
+    report(Reporter::Severity::kInfo,
+           fmt::format("records below offset {} are deleted", marks_.log_start));
     done = co_await remove_below_start();
     if (!done) break;
   }

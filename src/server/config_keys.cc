@@ -299,6 +299,21 @@ std::vector<ConfigKey> storage_keys() {
   };
 }
 
+std::vector<ConfigKey> retention_keys() {
+  return {
+      number_key<FIELD(broker.retention_time), duration_between(Duration::zero(), 36'500 * kDay)>(
+          "retention.time",
+          "How long records are kept at least; 0: for ever. The topic setting retention.ms goes before "
+          "it."),
+      number_key<FIELD(broker.retention_bytes), bytes_between(0, 1024 * 1024 * kGiB)>(
+          "retention.bytes",
+          "How much of each partition is kept at least; 0: all. The topic setting retention.bytes goes "
+          "before it."),
+      number_key<FIELD(broker.retention_check_interval), duration_between(kSecond, 30 * kDay)>(
+          "retention.check_interval", "How often what is not kept any more is looked for."),
+  };
+}
+
 std::vector<ConfigKey> pool_keys() {
   return {
       number_key<FIELD(pool.smallest_bytes), power_of_two_between(512 * kKiB, 4 * kGiB)>(
@@ -317,8 +332,8 @@ std::vector<ConfigKey> pool_keys() {
 
 std::vector<ConfigKey> make_table() {
   std::vector<ConfigKey> table;
-  for (const auto& part :
-       {server_keys(), data_and_log_keys(), broker_keys(), storage_keys(), pool_keys()}) {
+  for (const auto& part : {server_keys(), data_and_log_keys(), broker_keys(), storage_keys(),
+                           retention_keys(), pool_keys()}) {
     table.insert(table.end(), part.begin(), part.end());
   }
   return table;

@@ -248,6 +248,31 @@ class AdminTest(harness.ServerTestCase):
         self.assertIn(b"news", answer)
         self.assertLess(time.monotonic() - began, 5)
 
+    # Topic settings, and deletion from the beginning.
+
+    def test_a_topic_setting_is_taken_and_one_that_is_not_served_is_refused(self):
+        self.admin.create_topics([NewTopic("with-settings", 1, 1, topic_configs={"retention.ms": "3600000"})])
+        with self.assertRaises(errors.InvalidConfigurationError):
+            self.admin.create_topics([NewTopic("with-unknown", 1, 1, topic_configs={"compression.type": "gzip"})])
+        self.assertNotIn("with-unknown", self.admin.list_topics())
+
+    def test_deleted_records_are_gone_for_every_client_and_the_rest_is_not(self):
+        self.create("trimmed")
+        producer = self.producer()
+        for i in range(10):
+            producer.send("trimmed", b"%d" % i).get(10)
+        harness.run([harness.bin_dir() / "penstock", "topic", "delete-records", "trimmed",
+                     "--brokers", self.server.address, "--below", "7"])
+        consumer = self.consumer()
+        partition = TopicPartition("trimmed", 0)
+        self.assertEqual(consumer.beginning_offsets([partition]), {partition: 7})
+        left = harness.run(["kcat", "-C", "-q", "-b", self.server.address, "-t", "trimmed", "-o", "beginning",
+                            "-e", "-f", "%o:%s "])
+        self.assertEqual(left, b"7:7 8:8 9:9 ")
+        harness.run([harness.bin_dir() / "penstock", "topic", "delete-records", "trimmed",
+                     "--brokers", self.server.address, "--below", "end"])
+        self.assertEqual(producer.send("trimmed", b"next").get(10).offset, 10)
+
     # Sizes.
 
     def test_a_message_above_the_limit_is_refused_and_one_below_it_is_not(self):

@@ -1,0 +1,104 @@
+// Topic settings and what the retention loop makes of them.
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "broker/metadata_store.h"
+#include "broker/testing/broker_machine.h"
+
+namespace penstock::broker::testing {
+namespace {
+
+using kafka::KafkaError;
+using std::chrono::hours;
+using std::chrono::minutes;
+
+TEST(TopicSettings, AreReadAsTheyAreWritten) {
+  Topic topic;
+  topic.name = "orders";
+  topic.partition_count = 1;
+  EXPECT_TRUE(topic.settings.set("retention.ms", "86400000"));
+  EXPECT_TRUE(topic.settings.set("retention.bytes", "-1"));
+  const auto again = decode_topic(encode_topic(topic));
+  ASSERT_TRUE(again) << again.error().message();
+  EXPECT_EQ(again->settings, topic.settings);
+}
+
+TEST(TopicSettings, WhatIsUnknownOrImpossibleIsNamed) {
+  TopicSettings settings;
+  EXPECT_EQ(settings.set("segment.ms", "1").error().code(), ErrorCode::kNotSupported);
+  for (const char* value : {"", "x", "-2", "1.5", "12h", "99999999999999999999"}) {
+    const auto set = settings.set("retention.ms", value);
+    ASSERT_FALSE(set) << value;
+    EXPECT_NE(set.error().message().find("retention.ms"), std::string::npos);
+  }
+  EXPECT_EQ(settings, TopicSettings());
+}
+
+TEST(TopicSettings, GoBeforeTheBrokersOwn) {
+  Settings defaults;
+  defaults.retention_bytes = 1000;
+  TopicSettings settings;
+  EXPECT_EQ(settings.retention(defaults).time, hours(7 * 24));
+  EXPECT_EQ(settings.retention(defaults).bytes, 1000U);
+  ASSERT_TRUE(settings.set("retention.ms", "-1"));
+  ASSERT_TRUE(settings.set("retention.bytes", "-1"));
+  EXPECT_EQ(settings.retention(defaults).time, std::nullopt);
+  EXPECT_EQ(settings.retention(defaults).bytes, std::nullopt);
+  ASSERT_TRUE(settings.set("retention.ms", "9223372036854775807"));
+  EXPECT_EQ(settings.retention(defaults).time, std::nullopt);
+  ASSERT_TRUE(settings.set("retention.ms", "1500"));
+  EXPECT_EQ(settings.retention(defaults).time, std::chrono::milliseconds(1500));
+}
+
+class RetentionLoopTest : public ::testing::Test {
+ protected:
+  RetentionLoopTest() : machine_(storage_) { machine_.start(); }
+
+  KafkaError create(const std::string& name, const std::string& setting, const std::string& value) {
+    kafka::CreateTopicsRequest request;
+    kafka::CreateTopicsRequest::Topic topic;
+    topic.name = name;
+    topic.num_partitions = 1;
+    topic.replication_factor = 1;
+    topic.configs.push_back({.name = setting, .value = value});
+    request.topics.push_back(std::move(topic));
+    return machine_.ask(request, 7).topics.at(0).error_code;
+  }
+  Offset start_of(const std::string& topic) {
+    return machine_.fetch(topic, Offset{1}).log_start_offset;
+  }
+  void produce_now(const std::string& topic) {
+    machine_.produce(topic, batch_of({"a"}, machine_.scheduler.clock().wall_ms()));
+  }
+
+  SimStorage storage_;
+  BrokerMachine machine_;
+};
+
+TEST_F(RetentionLoopTest, DeletesWhatIsTooOldAndOnlyThat) {
+  ASSERT_EQ(create("short", "retention.ms", "3600000"), KafkaError::kNone);
+  ASSERT_EQ(create("long", "retention.ms", "-1"), KafkaError::kNone);
+  ASSERT_EQ(machine_.create_topic("week"), KafkaError::kNone);
+  for (const char* topic : {"short", "long", "week"}) produce_now(topic);
+  machine_.sleep(minutes(50));
+  EXPECT_EQ(start_of("short"), Offset{0});
+  machine_.sleep(minutes(20));
+  EXPECT_EQ(start_of("short"), Offset{1});
+  EXPECT_EQ(start_of("week"), Offset{0});
+  machine_.sleep(hours(7 * 24));
+  EXPECT_EQ(start_of("week"), Offset{1});
+  EXPECT_EQ(start_of("long"), Offset{0});
+}
+
+TEST_F(RetentionLoopTest, ASettingThatIsNotServedIsRefusedByName) {
+  EXPECT_EQ(create("orders", "segment.ms", "1"), KafkaError::kInvalidConfig);
+  EXPECT_EQ(create("orders", "retention.ms", "soon"), KafkaError::kInvalidConfig);
+  EXPECT_EQ(create("orders", "retention.ms", "1000"), KafkaError::kNone);
+}
+
+}  // namespace
+}  // namespace penstock::broker::testing
