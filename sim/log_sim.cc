@@ -35,9 +35,10 @@ int main(int argc, char** argv) {
   fmt::print(
       "{} seeds passed (from {}): {} lives, {} crashes in recovery, {} batches acknowledged, {} "
       "segment rolls,\n"
-      "{} torn tails cut, {} unacknowledged batches kept; nothing acknowledged or served was lost or "
+      "{} deletions from the beginning, {} torn tails cut, {} unacknowledged batches kept; nothing "
+      "acknowledged or served was lost or "
       "changed\n",
       seed_count, first_seed, total.lives, total.crashes_in_recovery, total.acknowledged_batches,
-      total.rolls, total.torn_recoveries, total.unacknowledged_kept);
+      total.rolls, total.deletions, total.torn_recoveries, total.unacknowledged_kept);
   return 0;
 }

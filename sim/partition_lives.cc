@@ -41,6 +41,8 @@ class Model {
     if (place != sent_.end() && place->second.is_fixed) {
       return fail(fmt::format("offset {} was given away twice", base));
     }
+    // Nor was what an earlier life sent to offsets inside of this batch.
+    sent_.erase(sent_.upper_bound(base), sent_.lower_bound(next));
     Sent sent;
     sent.batch.assign(batch.begin(), batch.end());
     log::stamp_batch(sent.batch, base, kLeaderEpoch);
@@ -74,6 +76,27 @@ class Model {
     return true;
   }
 
+  // Records below `start` are going to be deleted, and then they are.
+  void ask_deletion(Offset start) { deletion_asked_ = std::max(deletion_asked_, start); }
+  void confirm_deletion(Offset start) { deleted_below_ = std::max(deleted_below_, start); }
+  // The log begins at `start`: neither before what was deleted nor behind what was asked for.
+  bool begin(Offset start) {
+    if (start < deleted_below_) {
+      return fail(
+          fmt::format("the log begins at {}, and all below {} was deleted", start, deleted_below_));
+    }
+    if (start > deletion_asked_) {
+      return fail(fmt::format("the log begins at {}, and only what is below {} was to be deleted",
+                              start, deletion_asked_));
+    }
+    return true;
+  }
+  // Where the batch that holds `offset` begins: a log's first batch may begin below its start.
+  Offset batch_at(Offset offset) const {
+    const auto after = sent_.upper_bound(offset);
+    return after == sent_.begin() ? offset : std::prev(after)->first;
+  }
+
   bool fail(std::string what) {
     if (failure_.empty()) failure_ = std::move(what);
     return false;
@@ -89,6 +112,8 @@ class Model {
  private:
   std::map<Offset, Sent> sent_;
   Offset fixed_end_;
+  Offset deletion_asked_;
+  Offset deleted_below_;
   std::uint64_t unacknowledged_kept_ = 0;
   std::string failure_;
 };
@@ -105,11 +130,12 @@ class Lives {
     for (std::uint64_t i = 0; i < lives && model_.failure().empty(); ++i) live(How::kWorkAndDie);
     // Twice more, undisturbed: the second recovery must find what the first one found.
     if (model_.failure().empty()) live(How::kOnlyRecover);
-    const Offset found = recovered_end_;
+    const Offset first_start = recovered_start_;
+    const Offset first_end = recovered_end_;
     if (model_.failure().empty()) live(How::kOnlyRecover);
-    if (model_.failure().empty() && recovered_end_ != found) {
-      model_.fail(
-          fmt::format("a second recovery ends at {}, the first one at {}", recovered_end_, found));
+    if (recovered_start_ != first_start || recovered_end_ != first_end) {
+      model_.fail(fmt::format("a second recovery finds {} to {}, the first one {} to {}",
+                              recovered_start_, recovered_end_, first_start, first_end));
     }
     outcome_.failure = model_.failure();
     outcome_.passed = outcome_.failure.empty();
@@ -129,6 +155,7 @@ class Lives {
     log::SegmentPool pool;
     std::unique_ptr<log::Partition> partition;
     std::uint64_t producers_left = 0;
+    bool is_deleting = false;
   };
 
   void live(How how) {
@@ -186,7 +213,9 @@ class Lives {
     if (!report.findings.empty())
       model_.fail("recovery reports damage where there is none: " + report.findings[0]);
     if (report.torn_bytes > 0) ++outcome_.torn_recoveries;
+    recovered_start_ = life.partition->marks().log_start;
     recovered_end_ = life.partition->marks().durable_end;
+    if (!model_.begin(recovered_start_)) co_return true;
     if (recovered_end_ < model_.fixed_end()) {
       model_.fail(fmt::format("recovered up to {}, but everything below {} was acknowledged or served",
                               recovered_end_, model_.fixed_end()));
@@ -197,11 +226,16 @@ class Lives {
 
   // Reads the log from its start to `end`, in steps of random size.
   Task<void> read_all(Life& life, Offset end) {
-    Offset next;
+    Offset next = life.partition->marks().log_start;
     while (next < end && model_.failure().empty()) {
       log::ReadLimits limits;
       limits.max_bytes = 1 + random_.below(40 * kKiB);
       auto found = co_await life.partition->read(next, limits);
+      const Offset start = life.partition->marks().log_start;
+      if (!found && found.error().code() == ErrorCode::kOutOfRange && next < start) {
+        next = start;  // deleted meanwhile
+        continue;
+      }
       if (!found) {
         note_death(life, found.error(), /*recovering=*/false);
         co_return;
@@ -210,6 +244,7 @@ class Lives {
         model_.fail(fmt::format("nothing served at offset {}, below the durable end {}", next, end));
         co_return;
       }
+      next = model_.batch_at(next);
       for (const SharedSlice& batch : found->batches) {
         if (!model_.serve(next, batch.view(), next)) co_return;
       }
@@ -219,7 +254,8 @@ class Lives {
   Task<void> work(Life& life) {
     life.producers_left = 1 + random_.below(kMostProducers);
     for (std::uint64_t i = life.producers_left; i > 0; --i) life.machine.scheduler.spawn(produce(life));
-    while (life.producers_left > 0) {
+    if (random_.one_in(2)) life.machine.scheduler.spawn(delete_now_and_then(life));
+    while (life.producers_left > 0 || life.is_deleting) {
       co_await life.machine.scheduler.sleep_for(std::chrono::microseconds(100 + random_.below(3000)));
       if (!life.machine.disk.has_crashed())
         co_await read_all(life, life.partition->marks().durable_end);
@@ -255,6 +291,32 @@ class Lives {
     --life.producers_left;
   }
 
+  // On request and by size, beside everything else.
+  Task<void> delete_now_and_then(Life& life) {
+    life.is_deleting = true;
+    log::Partition& partition = *life.partition;
+    while (life.producers_left > 0 && model_.failure().empty() && !life.machine.disk.has_crashed()) {
+      co_await life.machine.scheduler.sleep_for(std::chrono::microseconds(random_.below(4000)));
+      Result<void> done;
+      if (random_.one_in(2)) {
+        const auto reach = static_cast<std::uint64_t>(partition.marks().durable_end.value) + 1;
+        const Offset start{static_cast<std::int64_t>(random_.below(reach))};
+        model_.ask_deletion(start);
+        auto deleted = co_await partition.delete_below(start);
+        if (deleted) model_.confirm_deletion(start);
+        done = deleted ? Result<void>() : Result<void>(Unexpected(deleted.error()));
+      } else {
+        model_.ask_deletion(partition.marks().durable_end);
+        done = co_await partition.apply({.time = {}, .bytes = random_.below(200 * kKiB)});
+        if (done) model_.confirm_deletion(partition.marks().log_start);
+      }
+      if (!done) note_death(life, done.error(), /*recovering=*/false);
+      model_.begin(partition.marks().log_start);
+      ++outcome_.deletions;
+    }
+    life.is_deleting = false;
+  }
+
   // Errors are expected of a machine that has died, and of no other.
   void note_death(Life& life, const Error& error, bool recovering) {
     if (!life.machine.disk.has_crashed()) {
@@ -267,6 +329,7 @@ class Lives {
   Random random_;
   SimStorage storage_;
   Model model_;
+  Offset recovered_start_;
   Offset recovered_end_;
   LivesOutcome outcome_;
 };
@@ -278,6 +341,7 @@ void LivesOutcome::count(const LivesOutcome& other) {
   crashes_in_recovery += other.crashes_in_recovery;
   acknowledged_batches += other.acknowledged_batches;
   rolls += other.rolls;
+  deletions += other.deletions;
   torn_recoveries += other.torn_recoveries;
   unacknowledged_kept += other.unacknowledged_kept;
 }

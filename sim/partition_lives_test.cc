@@ -27,6 +27,7 @@ TEST(PartitionLives, AcknowledgedDataSurvivesEveryDeathAndTheLogStaysAPrefix) {
   // A simulation that never gets into trouble proves nothing.
   EXPECT_GT(total.acknowledged_batches, seed_count());
   EXPECT_GT(total.rolls, seed_count() / 10);
+  EXPECT_GT(total.deletions, seed_count());
   EXPECT_GT(total.crashes_in_recovery, seed_count() / 100);
   EXPECT_GT(total.unacknowledged_kept, seed_count() / 100);
 }
