@@ -4,6 +4,7 @@
 #include <ranges>
 
 #include "broker/handlers.h"
+#include "broker/upkeep.h"
 #include "kafka/message.h"
 #include "task/join.h"
 
@@ -13,6 +14,10 @@ namespace {
 
 // Partitions of one shard that are recovered at the same time: enough to keep a device busy.
 constexpr std::size_t kOpenAtOnce = 16;
+
+// Not at once, when everybody connects again; nor after a whole interval, which a server that is
+// restarted often would never see.
+constexpr Duration kFirstScrubAfter = std::chrono::minutes(10);
 
 using Response = std::optional<kafka::ByteChain>;
 
@@ -52,7 +57,10 @@ Task<Result<Response>> serve(Broker& broker, const kafka::RequestFrame& frame) {
 
 Broker::Broker(log::LogContext context, const Settings& settings, const std::string& data_directory,
                std::size_t shard)
-    : context_(context), settings_(settings) {
+    : context_(context),
+      settings_(settings),
+      retention_(*this, delete_what_is_not_kept),
+      scrubbing_(*this, scrub) {
   if (shard != 0) return;
   auto store = std::make_unique<FileMetadataStore>(context_.disk, data_directory + "/topics");
   controller_ = std::make_unique<Controller>(*this, std::move(store));
@@ -84,7 +92,9 @@ std::vector<PartitionRef> Broker::partitions() const {
 }
 
 Task<log::RecoveryReport> Broker::open_partitions(std::vector<PartitionPlace> places) {
-  retention_.start();
+  retention_.start(settings_.retention_check_interval, settings_.retention_check_interval);
+  if (settings_.scrub_interval > Duration::zero())
+    scrubbing_.start(kFirstScrubAfter, settings_.scrub_interval);
   log::RecoveryReport report;
   for (std::size_t first = 0; first < places.size(); first += kOpenAtOnce) {
     std::vector<Task<void>> openings;
@@ -118,6 +128,7 @@ Task<Result<void>> Broker::destroy_partition(PartitionKey key) {
 
 Task<Result<void>> Broker::close_partitions() {
   co_await retention_.stop();
+  co_await scrubbing_.stop();
   Result<void> result;
   const auto close_one = [](PartitionRef partition, Result<void>& first_error) -> Task<void> {
     auto closed = co_await partition->close();

@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "broker/controller.h"
-#include "broker/retention_loop.h"
+#include "broker/partition_rounds.h"
 #include "broker/settings.h"
 #include "broker/topic_table.h"
 #include "kafka/byte_chain.h"
@@ -129,7 +129,8 @@ class Broker {
   std::unique_ptr<Controller> controller_;  // shard 0's only
   TopicTableRef topics_ = std::make_shared<const TopicTable>();
   std::map<PartitionKey, PartitionRef> partitions_;
-  RetentionLoop retention_{*this};
+  PartitionRounds retention_;
+  PartitionRounds scrubbing_;
   std::list<Event*> waiting_fetches_;
   bool releasing_fetches_ = false;
 };

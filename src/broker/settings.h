@@ -37,6 +37,11 @@ struct Settings {
   // How often what is not kept any more is looked for.
   Duration retention_check_interval = std::chrono::minutes(5);
 
+  // How long between two rounds in which every sealed segment is verified; zero: never.
+  Duration scrub_interval = std::chrono::hours(7 * 24);
+  // How fast each shard reads for that.
+  std::uint64_t scrub_bytes_per_second = 16 * kMiB;
+
   log::PartitionOptions partition;
 };
 

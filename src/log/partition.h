@@ -49,6 +49,12 @@ struct Retention {
   std::optional<std::uint64_t> bytes;
 };
 
+// What scrub() has read.
+struct ScrubReport {
+  std::uint64_t verified_bytes = 0;
+  std::uint32_t finding_count = 0;  // segments with damage that was not known
+};
+
 // What a partition needs from its shard.
 struct LogContext {
   Scheduler& scheduler;
@@ -117,6 +123,11 @@ class Partition {
   // it is too old and nothing is being appended. Errors: as delete_below().
   Task<Result<void>> apply(Retention keep);
 
+  // Reads every sealed segment and checks every checksum; damage goes to the Reporter, once. Sleeps so
+  // as to read no faster than `bytes_per_second` (at least 1). Errors: the device's, which end it;
+  // kClosed, soon after close() or destroy() has been called.
+  Task<Result<ScrubReport>> scrub(std::uint64_t bytes_per_second);
+
   const PartitionId& id() const { return id_; }
   const Marks& marks() const { return marks_; }
   // Why appends are refused; nothing while they are not.
@@ -175,6 +186,9 @@ class Partition {
   Task<Result<void>> move_start(Offset start);
   Task<Result<void>> remove_below_start();
   Task<Result<void>> remove_segment(SegmentRef segment);
+
+  Task<Result<void>> scrub_segment(SegmentRef segment, std::uint64_t bytes_per_second,
+                                   ScrubReport& report);
 
   LogContext context_;
   std::string directory_;

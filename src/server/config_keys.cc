@@ -314,6 +314,18 @@ std::vector<ConfigKey> retention_keys() {
   };
 }
 
+std::vector<ConfigKey> scrub_keys() {
+  return {
+      number_key<FIELD(broker.scrub_interval), duration_between(Duration::zero(), 3650 * kDay)>(
+          "scrub.interval",
+          "Pause between two rounds in which every sealed segment is read and its checksums are "
+          "checked; "
+          "0: never. The first round begins ten minutes after the start. Damage is logged."),
+      number_key<FIELD(broker.scrub_bytes_per_second), bytes_between(64 * kKiB, 1024 * kGiB)>(
+          "scrub.bytes_per_second", "How fast each shard reads for that."),
+  };
+}
+
 std::vector<ConfigKey> pool_keys() {
   return {
       number_key<FIELD(pool.smallest_bytes), power_of_two_between(512 * kKiB, 4 * kGiB)>(
@@ -333,7 +345,7 @@ std::vector<ConfigKey> pool_keys() {
 std::vector<ConfigKey> make_table() {
   std::vector<ConfigKey> table;
   for (const auto& part : {server_keys(), data_and_log_keys(), broker_keys(), storage_keys(),
-                           retention_keys(), pool_keys()}) {
+                           retention_keys(), scrub_keys(), pool_keys()}) {
     table.insert(table.end(), part.begin(), part.end());
   }
   return table;

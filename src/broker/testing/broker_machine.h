@@ -18,6 +18,7 @@
 #include "broker/handlers.h"
 #include "disk/sim_disk.h"
 #include "kafka/record.h"
+#include "log/testing/reports.h"
 
 namespace penstock::broker::testing {
 
@@ -111,6 +112,8 @@ class BrokerMachine : public SimMachine {
 
   Broker& broker(std::size_t shard = 0) { return shards_[shard]->broker; }
   Settings& settings() { return settings_; }
+  // What the operator was told.
+  const std::vector<std::string>& reports() const { return reports_.lines(); }
 
   // Asks, on a shard's connection; the answer must come, and be one. Records in it stay valid.
   template <typename Request>
@@ -210,8 +213,8 @@ class BrokerMachine : public SimMachine {
     Shard(BrokerMachine& machine, log::SegmentPoolOptions pool_options, std::size_t index)
         : random(index + 1),
           pool(machine.scheduler, machine.disk, pool_directory(index), pool_options),
-          broker(log::LogContext{machine.scheduler, machine.disk, pool, random}, machine.settings_,
-                 kDataDirectory, index) {}
+          broker(log::LogContext{machine.scheduler, machine.disk, pool, random, &machine.reports_},
+                 machine.settings_, kDataDirectory, index) {}
     Random random;
     log::SegmentPool pool;
     Broker broker;
@@ -257,6 +260,7 @@ class BrokerMachine : public SimMachine {
   static constexpr std::int32_t kCorrelationId = 4711;
 
   Settings settings_;
+  log::testing::Reports reports_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::deque<std::vector<std::byte>> answers_;  // records of decoded answers are views into them
   bool is_stopped_ = false;

@@ -19,6 +19,7 @@
 #include "disk/sim_disk.h"
 #include "log/partition.h"
 #include "log/testing/batches.h"
+#include "log/testing/reports.h"
 
 namespace penstock::log::testing {
 
@@ -60,16 +61,6 @@ struct LogMachineOptions {
 // What became of an append that runs beside the test.
 struct BackgroundAppend {
   std::optional<Result<Offset>> outcome;
-};
-
-// Keeps what a partition had to say.
-class Reports final : public Reporter {
- public:
-  void report(Severity, std::string_view what) override { lines_.emplace_back(what); }
-  const std::vector<std::string>& lines() const { return lines_; }
-
- private:
-  std::vector<std::string> lines_;
 };
 
 class LogMachine : public SimMachine {

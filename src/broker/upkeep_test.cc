@@ -1,4 +1,4 @@
-// Topic settings and what the retention loop makes of them.
+// Topic settings, and what a broker does to its partitions by itself.
 
 #include <gtest/gtest.h>
 
@@ -54,9 +54,9 @@ TEST(TopicSettings, GoBeforeTheBrokersOwn) {
   EXPECT_EQ(settings.retention(defaults).time, std::chrono::milliseconds(1500));
 }
 
-class RetentionLoopTest : public ::testing::Test {
+class Upkeep : public ::testing::Test {
  protected:
-  RetentionLoopTest() : machine_(storage_) { machine_.start(); }
+  Upkeep() : machine_(storage_) { machine_.start(); }
 
   KafkaError create(const std::string& name, const std::string& setting, const std::string& value) {
     kafka::CreateTopicsRequest request;
@@ -79,7 +79,7 @@ class RetentionLoopTest : public ::testing::Test {
   BrokerMachine machine_;
 };
 
-TEST_F(RetentionLoopTest, DeletesWhatIsTooOldAndOnlyThat) {
+TEST_F(Upkeep, DeletesWhatIsTooOldAndOnlyThat) {
   ASSERT_EQ(create("short", "retention.ms", "3600000"), KafkaError::kNone);
   ASSERT_EQ(create("long", "retention.ms", "-1"), KafkaError::kNone);
   ASSERT_EQ(machine_.create_topic("week"), KafkaError::kNone);
@@ -94,7 +94,21 @@ TEST_F(RetentionLoopTest, DeletesWhatIsTooOldAndOnlyThat) {
   EXPECT_EQ(start_of("long"), Offset{0});
 }
 
-TEST_F(RetentionLoopTest, ASettingThatIsNotServedIsRefusedByName) {
+TEST_F(Upkeep, ScrubbingComesRoundByItselfAndFindsWhatRotted) {
+  ASSERT_EQ(create("orders", "retention.ms", "-1"), KafkaError::kNone);
+  for (int i = 0; i < 30; ++i) {
+    machine_.produce("orders", batch_of({std::string(40'000, 'x')}, 100));
+  }
+  const std::string path = "/data/topics/orders/0/" + log::segment_file_name(1);
+  machine_.sleep(minutes(11));
+  EXPECT_TRUE(machine_.reports().empty());
+  storage_.flip_bit(path, FilePosition{20'000}, 3);
+  machine_.sleep(hours(7 * 24 + 1));
+  ASSERT_EQ(machine_.reports().size(), 1U);
+  EXPECT_NE(machine_.reports().front().find(path), std::string::npos) << machine_.reports().front();
+}
+
+TEST_F(Upkeep, ASettingThatIsNotServedIsRefusedByName) {
   EXPECT_EQ(create("orders", "segment.ms", "1"), KafkaError::kInvalidConfig);
   EXPECT_EQ(create("orders", "retention.ms", "soon"), KafkaError::kInvalidConfig);
   EXPECT_EQ(create("orders", "retention.ms", "1000"), KafkaError::kNone);

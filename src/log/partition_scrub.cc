@@ -1,0 +1,77 @@
+// Verifying what lies on the device, before somebody needs it.
+
+#include <algorithm>
+
+#include "log/partition.h"
+
+namespace penstock::log {
+
+namespace {
+
+constexpr std::uint64_t kWindowBytes = 256 * kKiB;
+
+// Entries can be small: one pause for many of them. Or large: close() must not wait for long.
+constexpr Duration kShortestPause = std::chrono::milliseconds(10);
+constexpr Duration kLongestPause = std::chrono::seconds(1);
+
+Duration time_for(std::uint64_t bytes, std::uint64_t bytes_per_second) {
+  const double seconds = static_cast<double>(bytes) / static_cast<double>(bytes_per_second);
+  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
+}
+
+// Where reading can go on behind damage at `offset` that is already known of.
+Offset behind_known_damage(const Segment& segment, Offset offset) {
+  const auto known = std::ranges::find(segment.damaged, offset, &DamagedRange::first);
+  return known == segment.damaged.end() ? offset : known->next;
+}
+
+}  // namespace
+
+// Each segment by itself, so that one that was deleted meanwhile does not keep its space for long.
+Task<Result<ScrubReport>> Partition::scrub(std::uint64_t bytes_per_second) {
+  ScrubReport report;
+  std::uint64_t last_number = 0;
+  while (true) {
+    auto hold = gate_.enter();
+    if (!hold) co_return fail(ErrorCode::kClosed, "{} is closed", id_.to_string());
+    const auto next = std::ranges::find_if(segments_, [&](const SegmentRef& segment) {
+      return segment->sealed && segment->header.number > last_number;
+    });
+    if (next == segments_.end()) co_return report;
+    last_number = (*next)->header.number;
+    if (auto done = co_await scrub_segment(*next, bytes_per_second, report); !done)
+      co_return Unexpected(done.error());
+  }
+}
+
+// Up to the first damage, if any: the segment is suspect then, and `penstock log verify` tells the
+// rest.
+Task<Result<void>> Partition::scrub_segment(SegmentRef segment, std::uint64_t bytes_per_second,
+                                            ScrubReport& report) {
+  const SegmentScanner::Range range{kFirstCommit, segment->data_end};
+  SegmentScanner scanner(*segment->file, segment->header.salt, range, kWindowBytes);
+  const Instant begin = context_.scheduler.clock().now();
+  std::uint64_t read_bytes = 0;
+  Offset expected = segment->base_offset;
+  while (expected < segment->next_offset) {
+    auto entry =
+        co_await read_expected(scanner, *segment, expected, behind_known_damage(*segment, expected));
+    if (!entry && entry.error().code() != ErrorCode::kCorrupt) co_return Unexpected(entry.error());
+    if (!entry) {
+      ++report.finding_count;
+      note_damage(entry.error());
+      co_return Result<void>();
+    }
+    expected = behind_known_damage(*segment, entry->batch_header.next_offset());
+    read_bytes += entry->header.entry_bytes();
+    report.verified_bytes += entry->header.entry_bytes();
+    const Instant due = begin + time_for(read_bytes, bytes_per_second);
+    while (!gate_.is_closed() && due - context_.scheduler.now() >= kShortestPause) {
+      co_await context_.scheduler.sleep_until(std::min(due, context_.scheduler.now() + kLongestPause));
+    }
+    if (gate_.is_closed()) co_return fail(ErrorCode::kClosed, "{} is being closed", id_.to_string());
+  }
+  co_return Result<void>();
+}
+
+}  // namespace penstock::log
