@@ -305,7 +305,7 @@ std::vector<ConfigKey> retention_keys() {
           "retention.time",
           "How long records are kept at least; 0: for ever. The topic setting retention.ms goes before "
           "it."),
-      number_key<FIELD(broker.retention_bytes), bytes_between(0, 1024 * 1024 * kGiB)>(
+      number_key<FIELD(broker.retention_bytes), bytes_between(0, kMiB * kGiB)>(
           "retention.bytes",
           "How much of each partition is kept at least; 0: all. The topic setting retention.bytes goes "
           "before it."),
