@@ -21,6 +21,7 @@ Partition::Partition(LogContext context, std::string directory, PartitionId id,
       directory_(std::move(directory)),
       id_(std::move(id)),
       options_(options),
+      next_demand_(context.pool.pace()),
       prepared_(context.scheduler),
       commit_finished_(context.scheduler),
       pending_bytes_(context.scheduler, static_cast<std::int64_t>(options.pending_bytes)),
@@ -136,13 +137,14 @@ Task<void> Partition::commit_loop(Gate::Hold) {
     check_marks();
     in_flight_.push_back(InFlight{commit, segment});
     context_.scheduler.spawn(write(std::move(commit), segment, std::move(*hold)));
-    if (write_position_.value > segment->capacity_bytes / 2) start_preparing(0);
+    prepare_ahead();
   }
   committing_ = false;
   commit_finished_.pulse();
 }
 
 Task<void> Partition::write(CommitRef commit, SegmentRef segment, Gate::Hold) {
+  const ZeroPace::CommitHold in_flight = context_.pool.pace().enter_commit();
   const SharedSlice& bytes = commit->bytes();
   auto written = co_await segment->file->write(commit->position(), bytes, Durability::kDevice);
   if (!written) {
@@ -257,6 +259,7 @@ Task<Result<void>> Partition::roll(std::uint64_t device_bytes) {
   }
   while (!next_segment_) {
     if (!preparing_) start_preparing(needed_bytes);
+    next_demand_.rush();
     if (preparing_) co_await prepared_.wait();
     if (prepare_error_) co_return Unexpected(*std::exchange(prepare_error_, std::nullopt));
   }
@@ -278,6 +281,19 @@ Task<Result<void>> Partition::roll(std::uint64_t device_bytes) {
   co_return Result<void>();
 }
 
+// Once half of the active segment is used, the next one is prepared, at least in step with what is used
+// of the rest: its last block is due when an eighth is left. That is 512 KiB and more, so there is time
+// for its header and its name.
+void Partition::prepare_ahead() {
+  const std::uint64_t capacity_bytes = segments_.back()->capacity_bytes;
+  const std::uint64_t begin_at = capacity_bytes / 2;
+  if (write_position_.value <= begin_at) return;
+  start_preparing(0);
+  const std::uint64_t due_at = capacity_bytes - capacity_bytes / 8;
+  next_demand_.raise_to(static_cast<double>(write_position_.value - begin_at) /
+                        static_cast<double>(due_at - begin_at));
+}
+
 void Partition::start_preparing(std::uint64_t at_least_bytes) {
   if (preparing_ || next_segment_) return;
   prepare_error_.reset();
@@ -287,6 +303,7 @@ void Partition::start_preparing(std::uint64_t at_least_bytes) {
     return;
   }
   preparing_ = true;
+  next_demand_.reset();
   context_.scheduler.spawn(
       prepare_next(next_segment_bytes(at_least_bytes), preparation(), std::move(*hold)));
 }
@@ -433,6 +450,7 @@ std::int64_t Partition::max_timestamp_ms() const {
 Task<void> Partition::quiesce() {
   co_await gate_.close();
   while (committing_ || !in_flight_.empty()) co_await commit_finished_.wait();
+  next_demand_.abandon();
   co_await background_.close();
   tail_.clear();
   notify();

@@ -169,6 +169,7 @@ class Partition {
   bool has_room(std::uint64_t device_bytes) const;
   Task<Result<void>> roll(std::uint64_t device_bytes);
   void start_preparing(std::uint64_t at_least_bytes);
+  void prepare_ahead();
   Task<void> prepare_next(std::uint64_t size_bytes, SegmentPool::Preparation preparation,
                           Gate::Hold hold);
   Task<Result<SegmentRef>> make_segment(std::uint64_t size_bytes, SegmentPool::Preparation preparation);
@@ -206,6 +207,7 @@ class Partition {
   SegmentRef next_segment_;           // prepared, not yet in use
   std::optional<Error> prepare_error_;
   bool preparing_ = false;
+  ZeroDemand next_demand_;  // of the segment that is being prepared
   Event prepared_;
   std::uint64_t next_segment_number_ = kFirstSegmentNumber;
   FilePosition write_position_;  // in the active segment

@@ -9,7 +9,6 @@ namespace penstock::log {
 namespace {
 
 constexpr std::string_view kReadySuffix = ".ready";
-constexpr std::uint64_t kZeroChunkBytes = 512 * kKiB;
 constexpr std::uint64_t kSmallestFileBytes = 32 * kKiB;
 
 // A retired file of which less than this share has been written costs as much to fill as a new one.
@@ -20,9 +19,9 @@ constexpr std::uint64_t kWorthKeepingDivisor = 2;
 constexpr std::uint64_t kSpaceForSparesDivisor = 16;
 
 SharedSlice make_zeros() {
-  AlignedBuffer buffer(kZeroChunkBytes);
+  AlignedBuffer buffer(ZeroPace::kRushChunkBytes);
   std::memset(buffer.data(), 0, buffer.capacity());
-  return std::move(buffer).freeze(kZeroChunkBytes);
+  return std::move(buffer).freeze(ZeroPace::kRushChunkBytes);
 }
 
 std::optional<std::uint64_t> number_of(std::string_view name) {
@@ -41,6 +40,8 @@ SegmentPool::SegmentPool(Scheduler& scheduler, Disk& disk, std::string directory
       directory_(std::move(directory)),
       options_(options),
       zeros_(make_zeros()),
+      pace_(scheduler, options.zero_bytes_per_second),
+      refill_demand_(pace_),
       background_(scheduler) {
   PENSTOCK_ASSERT(
       std::has_single_bit(options_.smallest_bytes) && options_.smallest_bytes >= kSmallestFileBytes,
@@ -72,6 +73,13 @@ Task<Result<void>> SegmentPool::start() {
 }
 
 Task<Result<SegmentPool::Taken>> SegmentPool::take(std::uint64_t size_bytes, Preparation preparation) {
+  ZeroDemand demand(pace_);
+  demand.rush();
+  co_return co_await take(size_bytes, preparation, demand);
+}
+
+Task<Result<SegmentPool::Taken>> SegmentPool::take(std::uint64_t size_bytes, Preparation preparation,
+                                                   const ZeroDemand& demand) {
   PENSTOCK_ASSERT(std::has_single_bit(size_bytes), "pool files are powers of two");
   while (true) {
     const auto place = ready_.find(size_bytes);
@@ -87,7 +95,7 @@ Task<Result<SegmentPool::Taken>> SegmentPool::take(std::uint64_t size_bytes, Pre
     if (file.error().code() != ErrorCode::kNotFound) co_return Unexpected(file.error());
   }
   std::string path = new_path();
-  auto file = co_await fill(path, 0, size_bytes, preparation);
+  auto file = co_await fill(path, 0, size_bytes, preparation, demand);
   if (!file) co_return Unexpected(file.error());
   co_return Taken{std::move(path), std::move(*file), size_bytes};
 }
@@ -109,7 +117,10 @@ Task<Result<void>> SegmentPool::retire(std::string path, std::uint64_t written_b
   co_return Result<void>();
 }
 
-Task<void> SegmentPool::close() { co_await background_.close(); }
+Task<void> SegmentPool::close() {
+  refill_demand_.abandon();
+  co_await background_.close();
+}
 
 bool SegmentPool::needs_refill() const {
   return !retired_.empty() || ready_.count(options_.smallest_bytes) < options_.ready_files;
@@ -125,7 +136,7 @@ void SegmentPool::start_refill() {
 
 Task<void> SegmentPool::refill(Gate::Hold) {
   while (needs_refill() && !background_.is_closed()) {
-    // A full disk ends the round; the next take() or retire() begins another.
+    // A full disk ends the round, and so does close(); the next take() or retire() begins another.
     if (auto made = co_await make_one_ready(); !made) break;
   }
   refilling_ = false;
@@ -140,8 +151,8 @@ Task<Result<void>> SegmentPool::make_one_ready() {
     source = Retired{new_path(), 0, options_.smallest_bytes};
     spare_bytes_ += source.size_bytes;
   }
-  auto file =
-      co_await fill(source.path, source.written_bytes, source.size_bytes, Preparation::kWritten);
+  auto file = co_await fill(source.path, source.written_bytes, source.size_bytes, Preparation::kWritten,
+                            refill_demand_);
   Result<void> named = file
                            ? co_await disk_.rename(source.path, source.path + std::string(kReadySuffix))
                            : Result<void>(Unexpected(file.error()));
@@ -154,8 +165,8 @@ Task<Result<void>> SegmentPool::make_one_ready() {
 }
 
 Task<Result<std::unique_ptr<File>>> SegmentPool::fill(std::string path, std::uint64_t written_bytes,
-                                                      std::uint64_t size_bytes,
-                                                      Preparation preparation) {
+                                                      std::uint64_t size_bytes, Preparation preparation,
+                                                      const ZeroDemand& demand) {
   OpenOptions options;
   options.write = true;
   options.create = true;
@@ -165,7 +176,7 @@ Task<Result<std::unique_ptr<File>>> SegmentPool::fill(std::string path, std::uin
   // A retired file may be larger than what was written of it.
   if (done && written_bytes > 0) done = co_await (*file)->truncate(size_bytes);
   if (done && preparation == Preparation::kWritten) {
-    done = co_await write_zeros(**file, align_down(written_bytes, kBlockBytes), size_bytes);
+    done = co_await write_zeros(**file, align_down(written_bytes, kBlockBytes), size_bytes, demand);
   }
   if (done) done = co_await (*file)->sync(SyncScope::kAll);
   if (done) co_return std::move(*file);
@@ -176,9 +187,12 @@ Task<Result<std::unique_ptr<File>>> SegmentPool::fill(std::string path, std::uin
   co_return Unexpected(done.error());
 }
 
-Task<Result<void>> SegmentPool::write_zeros(File& file, std::uint64_t from, std::uint64_t to) {
+Task<Result<void>> SegmentPool::write_zeros(File& file, std::uint64_t from, std::uint64_t to,
+                                            const ZeroDemand& demand) {
   while (from < to) {
-    const std::uint64_t length = std::min(kZeroChunkBytes, to - from);
+    auto chunk_bytes = co_await pace_.next_chunk(demand, from, to);
+    if (!chunk_bytes) co_return Unexpected(chunk_bytes.error());
+    const std::uint64_t length = std::min(*chunk_bytes, to - from);
     const SharedSlice chunk = zeros_.slice(0, length);
     auto written = co_await file.write(FilePosition{from}, chunk, Durability::kNone);
     if (!written) co_return written;

@@ -17,6 +17,7 @@
 #include <string>
 
 #include "disk/disk.h"
+#include "log/zero_pace.h"
 #include "task/sync.h"
 
 namespace penstock::log {
@@ -28,6 +29,10 @@ struct SegmentPoolOptions {
   std::uint64_t smallest_bytes = 4 * kMiB;
   // Retired segments are kept up to this many bytes in all; beyond, they are removed.
   std::uint64_t max_spare_bytes = 1 * kGiB;
+  // The rate of zeros that are written ahead of need; 0: as fast as the device and the commits allow.
+  // 256 MiB/s are a chunk per 250 us, so that a commit of 100 us does not meet two; and a partition
+  // whose segments have their full size has to write 96 MiB/s before its next one is in need.
+  std::uint64_t zero_bytes_per_second = 256 * kMiB;
 };
 
 class SegmentPool {
@@ -48,9 +53,11 @@ class SegmentPool {
   // Removes what an earlier life left half made, and begins to make files ready. The directory exists.
   Task<Result<void>> start();
 
-  // A file of exactly `size_bytes` (a power of two); from the ready ones, else made now. kNoSpace
-  // leaves nothing behind.
+  // A file of exactly `size_bytes` (a power of two); from the ready ones, else made now, as urgently as
+  // `demand` says; without one the caller waits for it. kNoSpace leaves nothing behind, nor does
+  // kClosed, when the demand is abandoned.
   Task<Result<Taken>> take(std::uint64_t size_bytes, Preparation preparation);
+  Task<Result<Taken>> take(std::uint64_t size_bytes, Preparation preparation, const ZeroDemand& demand);
 
   // Gives a segment file of a partition back, for reuse if the pool has room and enough of the file has
   // been written to make that worth while, else to be removed. Its name is gone from its directory on
@@ -58,11 +65,14 @@ class SegmentPool {
   // read: a file that goes back to use while they do is theirs to notice, so the caller waits for them.
   Task<Result<void>> retire(std::string path, std::uint64_t written_bytes);
 
-  // Ends the background work. Ready files stay for the next start.
+  // Ends the background work; a file that is being made is given up. Ready files stay for the next
+  // start.
   Task<void> close();
 
   const SegmentPoolOptions& options() const { return options_; }
   std::uint64_t spare_bytes() const { return spare_bytes_; }
+  // Of this shard's zeros; its commits make themselves known here.
+  ZeroPace& pace() { return pace_; }
 
  private:
   struct Retired {
@@ -78,8 +88,10 @@ class SegmentPool {
   // Makes `path` a file of `size_bytes` whose blocks from `written_bytes` on have been written, or at
   // least reserved; removes it again on error.
   Task<Result<std::unique_ptr<File>>> fill(std::string path, std::uint64_t written_bytes,
-                                           std::uint64_t size_bytes, Preparation preparation);
-  Task<Result<void>> write_zeros(File& file, std::uint64_t from, std::uint64_t to);
+                                           std::uint64_t size_bytes, Preparation preparation,
+                                           const ZeroDemand& demand);
+  Task<Result<void>> write_zeros(File& file, std::uint64_t from, std::uint64_t to,
+                                 const ZeroDemand& demand);
   std::string new_path();
 
   Scheduler& scheduler_;
@@ -92,6 +104,8 @@ class SegmentPool {
   std::uint64_t spare_bytes_ = 0;
   std::uint64_t next_name_ = 0;
   bool refilling_ = false;
+  ZeroPace pace_;
+  ZeroDemand refill_demand_;  // never in need: who takes a file that is not ready has it made
   Gate background_;
 };
 

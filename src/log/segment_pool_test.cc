@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +16,7 @@ namespace penstock::log {
 namespace {
 
 using Preparation = SegmentPool::Preparation;
+using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr const char* kDirectory = "/pool";
@@ -68,6 +71,10 @@ class Pool : public ::testing::Test {
 
   static SegmentPoolOptions options(std::uint32_t ready_files) {
     return {.ready_files = ready_files, .smallest_bytes = kSmallest};
+  }
+  static Task<void> take_beside(SegmentPool& pool, std::uint64_t size_bytes, const ZeroDemand& demand,
+                                std::optional<Result<SegmentPool::Taken>>& taken) {
+    taken = co_await pool.take(size_bytes, Preparation::kWritten, demand);
   }
   Pool() { storage_.make_directories(kDirectory); }
 
@@ -230,6 +237,89 @@ TEST_F(Pool, NoMoreIsKeptThanAllowed) {
   }
   EXPECT_EQ(life.names().size(), 2U);
   EXPECT_EQ(life.pool.spare_bytes(), 2 * kSmallest);
+}
+
+// ---- the pace of zeros
+
+// A file of eight chunks, of which one is written per 100 ms.
+constexpr std::uint64_t kEightChunks = 8 * ZeroPace::kChunkBytes;
+
+SegmentPoolOptions slow(std::uint32_t ready_files) {
+  SegmentPoolOptions options;
+  options.ready_files = ready_files;
+  options.smallest_bytes = kEightChunks;
+  options.zero_bytes_per_second = 10 * ZeroPace::kChunkBytes;
+  return options;
+}
+
+TEST_F(Pool, FilesAreMadeReadyNoFasterThanTheRate) {
+  Life life(storage_, slow(1));
+  life.start();
+  life.machine.sleep(milliseconds(690));
+  EXPECT_EQ(life.names(), (std::vector<std::string>{"0"}));
+  life.machine.sleep(milliseconds(30));
+  EXPECT_EQ(life.names(), (std::vector<std::string>{"0.ready"}));
+}
+
+TEST_F(Pool, AFileThatIsNotReadyIsMadeWithoutALimitForWhoWaitsForIt) {
+  Life life(storage_, slow(1));
+  life.start();
+  const Instant before = life.machine.clock.now();
+  const auto taken = life.take(16 * kMiB);
+  EXPECT_LT(life.machine.clock.now() - before, milliseconds(50));
+  EXPECT_EQ(life.size_of(taken.path), 16 * kMiB);
+}
+
+TEST_F(Pool, AFileThatIsTakenAheadOfNeedComesAtOnceWhenSomebodyWaitsAfterAll) {
+  Life life(storage_, slow(0));
+  life.start();
+  ZeroDemand demand(life.pool.pace());
+  std::optional<Result<SegmentPool::Taken>> taken;
+  life.machine.scheduler.spawn(take_beside(life.pool, 2 * kEightChunks, demand, taken));
+  life.machine.sleep(milliseconds(500));
+  EXPECT_FALSE(taken);
+  demand.rush();
+  life.machine.sleep(milliseconds(10));
+  ASSERT_TRUE(taken && *taken);
+  EXPECT_EQ((*taken)->size_bytes, 2 * kEightChunks);
+}
+
+TEST_F(Pool, AFileThatIsGivenUpLeavesNothingBehind) {
+  Life life(storage_, slow(0));
+  life.start();
+  ZeroDemand demand(life.pool.pace());
+  std::optional<Result<SegmentPool::Taken>> taken;
+  life.machine.scheduler.spawn(take_beside(life.pool, kEightChunks, demand, taken));
+  life.machine.sleep(milliseconds(500));
+  demand.abandon();
+  life.machine.sleep(milliseconds(10));
+  ASSERT_TRUE(taken && !*taken);
+  EXPECT_EQ(taken->error().code(), ErrorCode::kClosed);
+  EXPECT_TRUE(life.names().empty());
+}
+
+TEST_F(Pool, ClosingDoesNotWaitForTheRate) {
+  Life life(storage_, slow(2));
+  life.start();
+  life.machine.make_file("/old", 'o', kEightChunks - kBlockBytes);
+  life.machine.ok(life.pool.retire("/old", kEightChunks - kBlockBytes));
+  life.machine.sleep(milliseconds(150));
+  const Instant before = life.machine.clock.now();
+  life.machine.scheduler.run(life.pool.close());
+  EXPECT_LT(life.machine.clock.now() - before, milliseconds(10));
+  EXPECT_FALSE(std::ranges::any_of(life.names(), [](const auto& n) { return n == "0"; }))
+      << "the one that was being made is gone";
+}
+
+TEST_F(Pool, ADiskThatIsFullInTheMiddleOfAPacedFileLeavesNothingBehindAndIsNotForEver) {
+  Life life(storage_, slow(1));
+  life.start();
+  life.machine.disk.inject({.op = SimOp::kWrite, .nth = 4, .errno_value = ENOSPC});
+  life.machine.sleep(seconds(2));
+  EXPECT_TRUE(life.names().empty());
+  EXPECT_EQ(life.pool.spare_bytes(), 0U);
+  life.take(kEightChunks);
+  EXPECT_EQ(life.pool.spare_bytes(), 0U) << "it was made for the taker";
 }
 
 TEST_F(Pool, AfterAnyDeathTheNextStartFindsOnlyWholeFiles) {

@@ -332,11 +332,18 @@ std::vector<ConfigKey> pool_keys() {
           "pool.smallest_bytes", "The first segment of a partition. At most storage.segment_bytes."),
       number_key<FIELD(pool.ready_files), count_between(0, 10'000)>(
           "pool.ready_files",
-          "Files of the smallest size that each shard keeps ready, written once, for partitions that "
-          "begin."),
+          "The pool's low-water mark: so many files of the smallest size each shard keeps ready, "
+          "written "
+          "once, for partitions that begin; below it, more are made in the background."),
       number_key<FIELD(pool.max_spare_bytes), bytes_between(0, 1024 * kGiB)>(
           "pool.max_spare_bytes",
-          "Segment files that each shard keeps for reuse; beyond, they are removed."),
+          "The pool's size: bytes of segment files that each shard keeps, ready or for reuse; what is "
+          "retired beyond it is removed."),
+      number_key<FIELD(pool.zero_bytes_per_second), bytes_between(0, 1024 * kGiB)>(
+          "pool.zero_bytes_per_second",
+          "Zeros that each shard writes per second to prepare files ahead of need, and only in the "
+          "gaps "
+          "between commits. 0: no limit. What a partition is about to need is written faster."),
   };
 }
 

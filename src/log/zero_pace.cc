@@ -1,0 +1,56 @@
+#include "log/zero_pace.h"
+
+#include <algorithm>
+
+namespace penstock::log {
+
+Task<Result<std::uint64_t>> ZeroPace::next_chunk(const ZeroDemand& demand, std::uint64_t filled_bytes,
+                                                 std::uint64_t size_bytes) {
+  while (!demand.is_abandoned_) {
+    if (demand.is_awaited_) co_return kRushChunkBytes;
+    const double filled_share = static_cast<double>(filled_bytes) / static_cast<double>(size_bytes);
+    if (filled_share < demand.due_share_) co_return kChunkBytes;
+
+    const Instant held_until = commit_count_ > 0 ? ahead_from_ + kLongestHold : ahead_from_;
+    if (scheduler_.now() >= held_until) {
+      ahead_from_ = scheduler_.now() + interval();
+      co_return kChunkBytes;
+    }
+    co_await changed_.wait_until(held_until);
+  }
+  co_return fail(ErrorCode::kClosed, "nobody wants the file any more");
+}
+
+Duration ZeroPace::interval() const {
+  if (bytes_per_second_ == 0) return Duration::zero();
+  constexpr std::uint64_t kNanosecondsPerSecond = 1'000'000'000;
+  return Duration(kChunkBytes * kNanosecondsPerSecond / bytes_per_second_);
+}
+
+void ZeroPace::leave() {
+  PENSTOCK_ASSERT(commit_count_ > 0, "a commit left twice");
+  if (--commit_count_ == 0) changed_.pulse();
+}
+
+void ZeroDemand::raise_to(double due_share) {
+  due_share_ = std::max(due_share_, due_share);
+  pace_.changed_.pulse();
+}
+
+void ZeroDemand::rush() {
+  is_awaited_ = true;
+  pace_.changed_.pulse();
+}
+
+void ZeroDemand::abandon() {
+  is_abandoned_ = true;
+  pace_.changed_.pulse();
+}
+
+void ZeroDemand::reset() {
+  due_share_ = 0;
+  is_awaited_ = false;
+  is_abandoned_ = false;
+}
+
+}  // namespace penstock::log
