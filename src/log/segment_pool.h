@@ -30,7 +30,7 @@ struct SegmentPoolOptions {
   // Retired segments are kept up to this many bytes in all; beyond, they are removed.
   std::uint64_t max_spare_bytes = 1 * kGiB;
   // The rate of zeros that are written ahead of need; 0: as fast as the device and the commits allow.
-  // 256 MiB/s are a chunk per 250 us, so that a commit of 100 us does not meet two; and a partition
+  // 256 MiB/s are a chunk per 125 us, so that a commit of 100 us does not meet two; and a partition
   // whose segments have their full size has to write 96 MiB/s before its next one is in need.
   std::uint64_t zero_bytes_per_second = 256 * kMiB;
 };
