@@ -147,12 +147,15 @@ class Lives {
   enum class How { kWorkAndDie, kOnlyRecover };
 
   struct Life {
-    Life(SimStorage& storage, SimDiskOptions disk_options, log::SegmentPoolOptions pool_options)
+    Life(SimStorage& storage, SimDiskOptions disk_options, log::SegmentPoolOptions pool_options,
+         log::CatchUpOptions catch_up_options)
         : machine(storage, std::move(disk_options)),
-          pool(machine.scheduler, machine.disk, kPoolDirectory, pool_options) {}
+          pool(machine.scheduler, machine.disk, kPoolDirectory, pool_options),
+          catch_up(machine.scheduler, catch_up_options) {}
 
     SimMachine machine;
     log::SegmentPool pool;
+    log::CatchUp catch_up;
     std::unique_ptr<log::Partition> partition;
     std::uint64_t producers_left = 0;
     bool is_deleting = false;
@@ -165,7 +168,9 @@ class Lives {
     log::SegmentPoolOptions pool_options;
     pool_options.smallest_bytes = 32 * kKiB;
     pool_options.ready_files = static_cast<std::uint32_t>(random_.below(3));
-    Life life(storage_, std::move(disk_options), pool_options);
+    log::CatchUpOptions catch_up_options;
+    if (random_.one_in(4)) catch_up_options.memory_bytes = 0;
+    Life life(storage_, std::move(disk_options), pool_options, catch_up_options);
 
     if (how == How::kWorkAndDie) {
       const bool in_recovery = random_.one_in(4);
@@ -195,6 +200,7 @@ class Lives {
 
   Task<bool> recover(Life& life) {
     log::LogContext context{life.machine.scheduler, life.machine.disk, life.pool, random_};
+    context.catch_up = &life.catch_up;
     log::PartitionOptions options;
     options.segment_bytes = 128 * kKiB;
     options.commit_bytes = 16 * kKiB;

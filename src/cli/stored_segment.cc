@@ -104,14 +104,17 @@ Result<StoredSegment> open_stored_segment(OfflineDisk& disk, const std::string& 
 }
 
 EntryWalk::EntryWalk(OfflineDisk& disk, StoredSegment& segment, Start start)
-    : disk_(disk), segment_(segment), expected_(start.offset) {
+    : disk_(disk),
+      segment_(segment),
+      windows_(std::make_unique<log::FileWindows>(*segment.file, kWindowBytes)),
+      expected_(start.offset) {
   scanner_.emplace(scanner_from(start.place));
 }
 
 log::SegmentScanner EntryWalk::scanner_from(FilePosition place) const {
   PENSTOCK_ASSERT(segment_.salt().has_value(), "a walk needs the segment's salt");
   const log::SegmentScanner::Range range{place, segment_.data_end()};
-  return {*segment_.file, *segment_.salt(), range, kWindowBytes};
+  return {*windows_, *segment_.salt(), range};
 }
 
 Result<EntryWalk::Step> EntryWalk::next() {

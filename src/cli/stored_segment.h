@@ -103,6 +103,7 @@ class EntryWalk {
 
   OfflineDisk& disk_;
   StoredSegment& segment_;
+  std::unique_ptr<log::FileWindows> windows_;
   std::optional<log::SegmentScanner> scanner_;  // always there; a scanner cannot be assigned
   std::optional<Offset> expected_;              // of the next entry, if nothing is missing
   std::optional<log::Entry> after_gap_;

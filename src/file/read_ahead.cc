@@ -89,6 +89,7 @@ class ReadAhead::State {
 
   Task<Result<SharedSlice>> read(FilePosition from, std::size_t size_bytes);
   Task<Result<SharedSlice>> next(FilePosition from);
+  void set_end(FilePosition end) { options_.end = end; }
   const ReadAheadStats& stats() const { return source_->stats; }
 
  private:
@@ -327,6 +328,8 @@ Task<Result<SharedSlice>> ReadAhead::read(FilePosition from, std::size_t size_by
 }
 
 Task<Result<SharedSlice>> ReadAhead::next(FilePosition from) { return state_->next(from); }
+
+void ReadAhead::set_end(FilePosition end) { state_->set_end(end); }
 
 const ReadAheadStats& ReadAhead::stats() const { return state_->stats(); }
 

@@ -352,6 +352,16 @@ TEST_F(ReadAheadOnSim, NothingIsReadAheadBehindTheGivenEnd) {
   EXPECT_EQ(log().ranges_kib(), (Ranges{{0, 8}}));
 }
 
+TEST_F(ReadAheadOnSim, WhenTheEndMovesReadingAheadGoesOn) {
+  store(4 * kMiB);
+  ReadAhead ahead = reader({.window_bytes_max = 64 * kKiB, .end = FilePosition{64 * kKiB}});
+  EXPECT_EQ(next(ahead, 0)->size(), 64 * kKiB);
+  EXPECT_EQ(log().reads.size(), 1U);
+  ahead.set_end(FilePosition{kMiB});
+  EXPECT_EQ(next(ahead, 64 * kKiB)->size(), 64 * kKiB);
+  EXPECT_EQ(log().ranges_kib(), (Ranges{{0, 64}, {64, 128}, {128, 192}, {192, 256}}));
+}
+
 TEST_F(ReadAheadOnSim, AFailureIsTheCallsThatNeededTheWindowAndTheNextCallTriesAgain) {
   store(4 * kMiB);
   std::uint64_t failed_runs = 0;

@@ -43,7 +43,7 @@ Partition::~Partition() {
 
 Task<Result<std::unique_ptr<Partition>>> Partition::open(LogContext context, std::string directory,
                                                          PartitionId id, PartitionOptions options) {
-  auto recovered = co_await recover_partition(context.disk, directory, id);
+  auto recovered = co_await recover_partition(context.scheduler, context.disk, directory, id);
   if (!recovered) co_return Unexpected(recovered.error().context(id.to_string()));
   std::unique_ptr<Partition> partition(
       new Partition(context, std::move(directory), std::move(id), options));
@@ -393,16 +393,26 @@ Task<Result<Batches>> Partition::read(Offset from, ReadLimits limits) {
                    from, marks_.log_start, marks_.durable_end);
   }
   if (from == marks_.durable_end) co_return Batches();
-  if (auto recent = tail_.read(from, limits)) co_return std::move(*recent);
+  if (auto recent = tail_.read(from, limits)) {
+    if (context_.catch_up != nullptr) context_.catch_up->drop(directory_, from);
+    co_return std::move(*recent);
+  }
   const SegmentRef segment = segment_of(from);
   if (!segment || from >= segment->next_offset) {
     co_return fail(ErrorCode::kCorrupt,
                    "{}: offset {} is in a segment that is missing or was set aside", id_.to_string(),
                    from);
   }
-  auto found = co_await read_batches(segment, from, marks_.durable_end, limits);
+  auto found = co_await read_from_device(segment, from, limits);
   if (!found) note_damage(found.error());
   co_return found;
+}
+
+Task<Result<Batches>> Partition::read_from_device(SegmentRef segment, Offset from, ReadLimits limits) {
+  if (context_.catch_up == nullptr) {
+    return read_batches(std::move(segment), from, marks_.durable_end, limits);
+  }
+  return context_.catch_up->read(std::move(segment), from, marks_.durable_end, limits, background_);
 }
 
 SegmentRef Partition::segment_of(Offset offset) const {
@@ -420,7 +430,8 @@ Task<Result<std::optional<SharedSlice>>> Partition::find_time(std::int64_t times
     const auto place = segment->index.find_time(timestamp_ms);
     if (!place) continue;
     const SegmentScanner::Range range{place->position, segment->data_end};
-    SegmentScanner scanner(*segment->file, segment->header.salt, range, kTimeSearchBytes);
+    FileWindows windows(*segment->file, kTimeSearchBytes);
+    SegmentScanner scanner(windows, segment->header.salt, range);
     Offset expected = place->offset;
     const Offset end = segment->next_offset;
     while (expected < end) {
@@ -451,6 +462,7 @@ Task<void> Partition::quiesce() {
   co_await gate_.close();
   while (committing_ || !in_flight_.empty()) co_await commit_finished_.wait();
   next_demand_.abandon();
+  if (context_.catch_up != nullptr) context_.catch_up->drop_all(directory_);
   co_await background_.close();
   tail_.clear();
   notify();

@@ -17,6 +17,7 @@
 
 #include "base/random.h"
 #include "disk/disk.h"
+#include "log/catch_up.h"
 #include "log/commit.h"
 #include "log/recovery.h"
 #include "log/reporter.h"
@@ -62,6 +63,7 @@ struct LogContext {
   SegmentPool& pool;
   Random& random;                // for salts
   Reporter* reporter = nullptr;  // none: nobody is told
+  CatchUp* catch_up = nullptr;   // none: nothing is read ahead
 };
 
 // log_start <= durable_end <= written_end <= append_end, always.
@@ -178,6 +180,7 @@ class Partition {
   std::uint64_t next_segment_bytes(std::uint64_t at_least_bytes) const;
   SegmentPool::Preparation preparation() const;
   SegmentRef segment_of(Offset offset) const;
+  Task<Result<Batches>> read_from_device(SegmentRef segment, Offset from, ReadLimits limits);
   Task<void> quiesce();
 
   // Deleting from the beginning.
@@ -227,7 +230,7 @@ class Partition {
   Tail tail_;
   Semaphore trim_turn_;  // one deletion from the beginning at a time
   Gate gate_;            // appends, reads and deletions from the beginning
-  Gate background_;      // commits, preparation, sealing
+  Gate background_;      // commits, preparation, sealing, reads ahead
 };
 
 }  // namespace penstock::log

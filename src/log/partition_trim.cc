@@ -98,6 +98,8 @@ Task<Result<void>> Partition::remove_segment(SegmentRef segment) {
   std::string index = directory_ + "/" + index_file_name(segment->header.number);
   auto unindexed = co_await context_.disk.remove(std::move(index));
   if (!unindexed && unindexed.error().code() != ErrorCode::kNotFound) co_return unindexed;
+  segment->removed = true;
+  if (context_.catch_up != nullptr) context_.catch_up->drop_removed();
   const bool is_in_use = segment.use_count() > 1;
   if (is_in_use) co_return co_await context_.disk.remove(segment->path());
   segment->file.reset();

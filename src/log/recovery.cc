@@ -11,8 +11,6 @@ namespace penstock::log {
 
 namespace {
 
-constexpr std::uint64_t kScanWindowBytes = kMiB;
-
 // How far behind an unreadable place a later entry is looked for: behind the largest batch that may
 // lie there, so that its damage cannot hide what was acknowledged after it.
 constexpr std::uint64_t kLookBeyondDamageBytes = kMaxBatchBytes + kMiB;
@@ -22,8 +20,8 @@ constexpr std::string_view kDamagedSuffix = ".damaged";
 
 class Recovery {
  public:
-  Recovery(Disk& disk, std::string directory, PartitionId id)
-      : disk_(disk), directory_(std::move(directory)), id_(std::move(id)) {}
+  Recovery(Scheduler& scheduler, Disk& disk, std::string directory, PartitionId id)
+      : scheduler_(scheduler), disk_(disk), directory_(std::move(directory)), id_(std::move(id)) {}
 
   Task<Result<RecoveredPartition>> run() {
     if (auto read = co_await read_start(); !read) co_return Unexpected(read.error());
@@ -253,7 +251,7 @@ class Recovery {
   }
 
   Task<Result<void>> scan(Segment& segment) {
-    auto scanned = co_await scan_segment(segment, expected_base(segment.header.number));
+    auto scanned = co_await scan_segment(scheduler_, segment, expected_base(segment.header.number));
     if (!scanned) co_return Unexpected(scanned.error());
     found_.report.scanned_segment_count += 1;
     found_.report.scanned_bytes += scanned->scanned_bytes;
@@ -312,6 +310,7 @@ class Recovery {
     return known_end();
   }
 
+  Scheduler& scheduler_;
   Disk& disk_;
   std::string directory_;
   PartitionId id_;
@@ -332,8 +331,9 @@ void RecoveryReport::add(const RecoveryReport& other) {
   findings.insert(findings.end(), other.findings.begin(), other.findings.end());
 }
 
-Task<Result<RecoveredPartition>> recover_partition(Disk& disk, std::string directory, PartitionId id) {
-  Recovery recovery(disk, std::move(directory), std::move(id));
+Task<Result<RecoveredPartition>> recover_partition(Scheduler& scheduler, Disk& disk,
+                                                   std::string directory, PartitionId id) {
+  Recovery recovery(scheduler, disk, std::move(directory), std::move(id));
   co_return co_await recovery.run();
 }
 
@@ -363,11 +363,13 @@ Task<Result<Beyond>> look_beyond(SegmentScanner scanner, std::optional<Offset> e
 
 }  // namespace
 
-Task<Result<ScanResult>> scan_segment(Segment& segment, std::optional<Offset> expected_base) {
+Task<Result<ScanResult>> scan_segment(Scheduler& scheduler, Segment& segment,
+                                      std::optional<Offset> expected_base) {
   auto size = co_await segment.file->size();
   if (!size) co_return Unexpected(size.error());
   const SegmentScanner::Range range{kFirstCommit, FilePosition{*size}};
-  SegmentScanner scanner(*segment.file, segment.header.salt, range, kScanWindowBytes);
+  AheadWindows windows(scheduler, segment.file, AheadWindows::Start::kReadOn);
+  SegmentScanner scanner(windows, segment.header.salt, range);
 
   std::optional<Offset> expected = expected_base;
   std::uint64_t last_sequence = 0;

@@ -41,7 +41,8 @@ struct RecoveredPartition {
   RecoveryReport report;
 };
 
-Task<Result<RecoveredPartition>> recover_partition(Disk& disk, std::string directory, PartitionId id);
+Task<Result<RecoveredPartition>> recover_partition(Scheduler& scheduler, Disk& disk,
+                                                   std::string directory, PartitionId id);
 
 // Reads a segment from its start to its last entry, and fills in everything but its header and file.
 // `expected_base` is where it must begin, if that is known. Returns the number of bytes behind the last
@@ -51,6 +52,7 @@ struct ScanResult {
   std::uint64_t scanned_bytes = 0;
   std::uint64_t torn_bytes = 0;
 };
-Task<Result<ScanResult>> scan_segment(Segment& segment, std::optional<Offset> expected_base);
+Task<Result<ScanResult>> scan_segment(Scheduler& scheduler, Segment& segment,
+                                      std::optional<Offset> expected_base);
 
 }  // namespace penstock::log

@@ -13,10 +13,6 @@ constexpr std::string_view kSegmentSuffix = ".seg";
 constexpr std::string_view kIndexSuffix = ".idx";
 constexpr std::size_t kNumberDigits = 20;
 
-// A fetch of a few messages should not read a megabyte, nor a large one in many small steps.
-constexpr std::uint64_t kSmallestWindowBytes = 2 * kIndexStrideBytes;
-constexpr std::uint64_t kLargestWindowBytes = kMiB;
-
 }  // namespace
 
 std::string segment_file_name(std::uint64_t number) {
@@ -88,35 +84,6 @@ Task<Result<Entry>> read_expected(SegmentScanner& scanner, const Segment& segmen
                    scanner.place(), segment.path());
   }
   co_return std::move(**entry);
-}
-
-Task<Result<Batches>> read_batches(SegmentRef segment, Offset from, Offset below, ReadLimits limits) {
-  Batches found;
-  const auto start = segment->index.find(from);
-  const FilePosition from_position = start ? start->position : kFirstCommit;
-  const std::uint64_t window_bytes =
-      std::clamp(limits.max_bytes + kIndexStrideBytes, kSmallestWindowBytes, kLargestWindowBytes);
-  const SegmentScanner::Range range{from_position, segment->data_end};
-  SegmentScanner scanner(*segment->file, segment->header.salt, range, window_bytes);
-
-  Offset expected = start ? start->offset : segment->base_offset;
-  const Offset end = std::min(below, segment->next_offset);
-  while (expected < end) {
-    auto entry = co_await read_expected(scanner, *segment, expected, std::max(expected, from));
-    if (!entry) {
-      const bool is_damage = entry.error().code() == ErrorCode::kCorrupt;
-      if (is_damage && !found.batches.empty()) break;
-      co_return Unexpected(entry.error());
-    }
-    const BatchHeader& batch = entry->batch_header;
-    expected = batch.next_offset();
-    if (expected <= from) continue;
-    const bool fits = found.size_bytes + batch.total_bytes <= limits.max_bytes;
-    if (!fits && !(found.batches.empty() && limits.at_least_one)) break;
-    found.size_bytes += batch.total_bytes;
-    found.batches.push_back(std::move(entry->batch));
-  }
-  co_return found;
 }
 
 Task<Result<void>> seal(Disk& disk, Segment& segment, SealCut cut) {

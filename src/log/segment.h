@@ -28,7 +28,7 @@ Task<Result<SegmentHeader>> read_segment_header(File& file);
 struct Segment {
   SegmentHeader header;
   std::string directory;
-  std::unique_ptr<File> file;
+  std::shared_ptr<File> file;        // shared with reads that are still in flight
   std::uint64_t capacity_bytes = 0;  // the file's size while it is being written
 
   Offset base_offset;                   // of the first entry
@@ -37,6 +37,7 @@ struct Segment {
   SegmentIndex index;
   std::vector<DamagedRange> damaged;
   bool sealed = false;
+  bool removed = false;  // no longer the partition's: who reads it finishes, and nobody comes back
 
   bool empty() const { return index.empty(); }
   std::string path() const { return directory + "/" + segment_file_name(header.number); }
@@ -63,11 +64,6 @@ struct Batches {
   std::vector<SharedSlice> batches;  // whole, in order, each with its offset stamped
   std::uint64_t size_bytes = 0;
 };
-
-// Reads whole batches of `segment`, starting with the one that contains `from`, up to and excluding
-// `below`. kCorrupt, with path and offset, when a batch that should be there is damaged; what was read
-// before it is returned instead when there is any.
-Task<Result<Batches>> read_batches(SegmentRef segment, Offset from, Offset below, ReadLimits limits);
 
 enum class SealCut {
   kToData,  // cut the file to its data

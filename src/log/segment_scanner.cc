@@ -1,15 +1,10 @@
 #include "log/segment_scanner.h"
 
 #include <algorithm>
+#include <cstring>
+#include <utility>
 
 namespace penstock::log {
-
-SegmentScanner::SegmentScanner(File& file, Salt salt, Range range, std::uint64_t window_bytes)
-    : file_(file),
-      salt_(salt),
-      place_(range.from),
-      to_(range.to),
-      window_bytes_(align_up(std::max(window_bytes, kBlockBytes), kBlockBytes)) {}
 
 Task<Result<std::optional<Entry>>> SegmentScanner::next() {
   auto entry = co_await entry_at(place_);
@@ -49,8 +44,8 @@ Task<Result<std::optional<Entry>>> SegmentScanner::entry_at(FilePosition positio
   if (!whole) co_return Unexpected(whole.error());
   if (whole->size() < header.entry_bytes()) co_return std::optional<Entry>();
 
-  const std::size_t batch_at = position - window_start_ + kEntryHeaderBytes;
-  SharedSlice batch = window_.slice(batch_at, header.batch_bytes);
+  const std::size_t batch_at = position - held_start_ + kEntryHeaderBytes;
+  SharedSlice batch = held_.slice(batch_at, header.batch_bytes);
   auto batch_header = BatchHeader::parse(batch.view());
   if (!batch_header || !batch_checksum_is_right(batch.view())) co_return std::optional<Entry>();
   co_return Entry{position, header, *batch_header, std::move(batch)};
@@ -59,22 +54,38 @@ Task<Result<std::optional<Entry>>> SegmentScanner::entry_at(FilePosition positio
 Task<Result<ByteView>> SegmentScanner::bytes_at(FilePosition from, std::uint64_t size_bytes) {
   const FilePosition end = std::min(to_, from + size_bytes);
   if (from >= end) co_return ByteView();
-  const FilePosition window_end = window_start_ + window_.size();
-  if (window_.empty() || from < window_start_ || end > window_end) {
-    const FilePosition start{align_down(from.value, kBlockBytes)};
-    const std::uint64_t wanted = align_up(end - start, kBlockBytes);
-    const std::uint64_t left = align_up(to_ - start, kBlockBytes);
-    const std::uint64_t length = std::max(wanted, std::min(window_bytes_, left));
-    AlignedBuffer buffer(length);
-    auto read = co_await file_.read(start, std::move(buffer), length);
-    if (!read) co_return Unexpected(read.error());
-    const std::size_t filled = read->size_bytes;
-    window_ = std::move(read->buffer).freeze(filled);
-    window_start_ = start;
+  if (auto held = co_await hold(from, end - from); !held) co_return Unexpected(held.error());
+  const std::uint64_t at = from - held_start_;
+  co_return held_.view().subspan(at, std::min(end - from, held_.size() - at));
+}
+
+// Never asks for what it holds already: windows that were passed may be gone.
+Task<Result<void>> SegmentScanner::hold(FilePosition from, std::uint64_t size_bytes) {
+  const FilePosition held_end = held_start_ + held_.size();
+  const bool holds_first = from >= held_start_ && from < held_end;
+  if (holds_first && from + size_bytes <= held_end) co_return Result<void>();
+  held_ = holds_first ? held_.slice(from - held_start_, held_end - from) : SharedSlice();
+  held_start_ = from;
+  if (held_.empty()) {
+    auto window = co_await windows_.next(from, size_bytes, to_);
+    if (!window) co_return Unexpected(std::move(window).error());
+    held_ = std::move(*window);
   }
-  const std::uint64_t at = from - window_start_;
-  if (at >= window_.size()) co_return ByteView();
-  co_return window_.view().subspan(at, std::min(end - from, window_.size() - at));
+  if (held_.empty() || held_.size() >= size_bytes) co_return Result<void>();
+
+  AlignedBuffer whole(size_bytes);
+  std::size_t filled = held_.size();
+  std::memcpy(whole.data(), held_.data(), filled);
+  while (filled < size_bytes) {
+    auto window = co_await windows_.next(from + filled, size_bytes - filled, to_);
+    if (!window) co_return Unexpected(std::move(window).error());
+    if (window->empty()) break;
+    const std::size_t taken = std::min<std::size_t>(window->size(), size_bytes - filled);
+    std::memcpy(whole.data() + filled, window->data(), taken);
+    filled += taken;
+  }
+  held_ = std::move(whole).freeze(filled);
+  co_return Result<void>();
 }
 
 }  // namespace penstock::log

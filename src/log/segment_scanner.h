@@ -3,14 +3,16 @@
 // The one reader of segment bytes: fetches, recovery, verification and dumps all go through it, so
 // nothing that comes from the device is used before entry header and batch checksum have been checked.
 //
-// Ownership: the file must outlive the scanner; the entries that it returns share the read buffer and
-// outlive both. Threading: one caller at a time, on the disk's scheduler thread.
+// Ownership: the windows must outlive the scanner; the entries that it returns share their memory and
+// outlive both. A copy goes its own way over the same windows. Threading: one caller at a time, on the
+// disk's scheduler thread.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 
-#include "disk/disk.h"
 #include "log/format.h"
+#include "log/segment_windows.h"
 
 namespace penstock::log {
 
@@ -30,8 +32,8 @@ class SegmentScanner {
     FilePosition to;    // nothing at or after this is read
   };
 
-  // `window_bytes` is read at a time, more only for an entry that is larger.
-  SegmentScanner(File& file, Salt salt, Range range, std::uint64_t window_bytes);
+  SegmentScanner(Windows& windows, Salt salt, Range range)
+      : windows_(windows), salt_(salt), place_(range.from), to_(range.to) {}
 
   // The entry at place(), or nothing when no valid one starts there; then place() stays. Padding
   // between commits is stepped over. Errors: the device's.
@@ -44,18 +46,27 @@ class SegmentScanner {
   // Where next() looks.
   FilePosition place() const { return place_; }
 
+  // The next next() gives `entry` again, which was the last one.
+  void go_back_to(const Entry& entry) { place_ = entry.position; }
+
+  // The range ends at `to` now, because the segment has grown.
+  void extend(FilePosition to) { to_ = std::max(to_, to); }
+
+  // Memory that it keeps for the next entry.
+  std::uint64_t held_bytes() const { return held_.size(); }
+
  private:
   Task<Result<std::optional<Entry>>> entry_at(FilePosition position);
-  // Makes the window hold [from, from + size_bytes), as far as the range and the file go.
+  // [from, from + size_bytes), as far as the range and the file go.
   Task<Result<ByteView>> bytes_at(FilePosition from, std::uint64_t size_bytes);
+  Task<Result<void>> hold(FilePosition from, std::uint64_t size_bytes);
 
-  File& file_;
+  Windows& windows_;
   Salt salt_;
   FilePosition place_;
   FilePosition to_;
-  std::uint64_t window_bytes_;
-  SharedSlice window_;
-  FilePosition window_start_;
+  SharedSlice held_;  // a window, or an entry from several
+  FilePosition held_start_;
 };
 
 }  // namespace penstock::log

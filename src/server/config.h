@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "broker/settings.h"
 #include "disk/disk_stack.h"
+#include "log/catch_up.h"
 #include "log/segment_pool.h"
 #include "penstock/io_mode.h"
 #include "task/clock.h"
@@ -46,6 +47,7 @@ struct Config {
 
   broker::Settings broker;
   log::SegmentPoolOptions pool;
+  log::CatchUpOptions catch_up;
 };
 
 // A value and where it came from, for messages: "--listen", "PENSTOCK_SERVER_LISTEN",

@@ -296,6 +296,10 @@ std::vector<ConfigKey> storage_keys() {
       number_key<FIELD(broker.partition.tail_bytes), bytes_between(0, 4 * kGiB)>(
           "storage.tail_bytes",
           "Newest bytes of each partition that are kept in memory, for consumers that keep up."),
+      number_key<FIELD(catch_up.memory_bytes), bytes_between(0, 1024 * kGiB)>(
+          "storage.read_memory_bytes",
+          "Memory of each shard for reading ahead, 4 MiB for each consumer that catches up; beyond, "
+          "fetches read without."),
   };
 }
 

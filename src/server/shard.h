@@ -77,6 +77,7 @@ class Shard {
   std::unique_ptr<Disk> disk_;
   Random random_;
   log::SegmentPool pool_;
+  log::CatchUp catch_up_;
   broker::Broker broker_;
   BrokerHandler handler_;
   std::unique_ptr<SocketIo> io_;

@@ -55,6 +55,7 @@ struct LogMachineOptions {
   SimDiskOptions disk{};
   SegmentPoolOptions pool{.ready_files = 0, .smallest_bytes = kSmallestSegmentBytes};
   PartitionOptions partition{.segment_bytes = kLargestSegmentBytes, .commit_bytes = 16 * kKiB};
+  CatchUpOptions catch_up{};
   std::uint64_t salt_seed = 1;
 };
 
@@ -69,7 +70,8 @@ class LogMachine : public SimMachine {
       : SimMachine(prepared(storage), options.disk),
         options_(options),
         random_(options.salt_seed),
-        pool_(scheduler, disk, kPoolDirectory, options.pool) {}
+        pool_(scheduler, disk, kPoolDirectory, options.pool),
+        catch_up_(scheduler, options.catch_up) {}
   ~LogMachine() { (void)stop(); }
 
   // Starts the pool and opens the partition.
@@ -78,7 +80,7 @@ class LogMachine : public SimMachine {
     return try_open();
   }
   Result<void> try_open() {
-    const LogContext context{scheduler, disk, pool_, random_, &reports_};
+    const LogContext context{scheduler, disk, pool_, random_, &reports_, &catch_up_};
     auto opened = scheduler.run(
         Partition::open(context, kPartitionDirectory, partition_id(), options_.partition));
     if (!opened) return Unexpected(opened.error());
@@ -104,6 +106,7 @@ class LogMachine : public SimMachine {
   // For a partition that was closed or destroyed by the test.
   void forget_partition() { partition_.reset(); }
   SegmentPool& pool() { return pool_; }
+  CatchUp& catch_up() { return catch_up_; }
   const Marks& marks() { return partition_->marks(); }
   const std::vector<std::string>& reports() const { return reports_.lines(); }
   const RecoveryReport& report() { return partition_->recovery_report(); }
@@ -190,6 +193,7 @@ class LogMachine : public SimMachine {
   Random random_;
   Reports reports_;
   SegmentPool pool_;
+  CatchUp catch_up_;
   std::unique_ptr<Partition> partition_;
   bool stopped_ = false;
 };
