@@ -15,10 +15,9 @@
 
 #include "bench/latency.h"
 #include "bench/report.h"
-#include "disk/disk_stack.h"
+#include "bench/shard_disk.h"
 #include "log/partition.h"
 #include "log/testing/batches.h"
-#include "penstock/probe.h"
 
 namespace penstock::bench {
 namespace {
@@ -76,43 +75,28 @@ class RawWriter {
 // A partition on the disk that the server would use here.
 class LogWriter {
  public:
-  explicit LogWriter(const std::string& directory) : directory_(directory) {
-    auto report = probe(directory);
-    if (!report) die(report.error().message());
-    auto chosen = choose_io_mode(*report, RequestedIoMode::kAuto);
-    if (!chosen) die(chosen.error().message());
-    DiskStackOptions options;
-    options.mode = chosen->mode;
-    auto stack = DiskStack::create(options);
-    if (!stack) die(stack.error().message());
-    stack_ = std::move(*stack);
-    auto reactor = stack_->make_reactor();
-    if (!reactor) die(reactor.error().message());
-    reactor_ = std::move(*reactor);
-    scheduler_ = std::make_unique<Scheduler>(clock_, reactor_.reactor());
-    disk_ = stack_->make_disk(*scheduler_, reactor_);
-    description_ = fmt::format("io: {}, {}", to_string(chosen->mode), stack_->uring_reason());
+  explicit LogWriter(const std::string& directory) : directory_(directory), shard_(directory) {
     std::filesystem::create_directories(directory_ + "/pool");
     std::filesystem::create_directories(directory_ + "/partition");
-    pool_ = std::make_unique<log::SegmentPool>(*scheduler_, *disk_, directory_ + "/pool",
+    pool_ = std::make_unique<log::SegmentPool>(shard_.scheduler(), shard_.disk(), directory_ + "/pool",
                                                log::SegmentPoolOptions{});
-    scheduler_->run(open());
+    shard_.scheduler().run(open());
   }
   LogWriter(const LogWriter&) = delete;
   LogWriter& operator=(const LogWriter&) = delete;
-  ~LogWriter() { scheduler_->run(close()); }
+  ~LogWriter() { shard_.scheduler().run(close()); }
 
-  const std::string& description() const { return description_; }
+  const std::string& description() const { return shard_.description(); }
 
   void commit(ByteView batch, int count, Latencies& latencies) {
-    scheduler_->run(commit_some(batch, count, latencies));
+    shard_.scheduler().run(commit_some(batch, count, latencies));
   }
 
  private:
   Task<void> open() {
     auto started = co_await pool_->start();
     if (!started) die(started.error().message());
-    log::LogContext context{*scheduler_, *disk_, *pool_, random_};
+    log::LogContext context{shard_.scheduler(), shard_.disk(), *pool_, random_};
     log::PartitionId id;
     id.topic_name = "bench";
     auto partition = co_await log::Partition::open(context, directory_ + "/partition", id, {});
@@ -138,13 +122,8 @@ class LogWriter {
   }
 
   std::string directory_;
-  std::string description_;
-  SystemClock clock_;
+  ShardDisk shard_;
   Random random_{std::random_device{}()};
-  std::unique_ptr<DiskStack> stack_;
-  ShardReactor reactor_;
-  std::unique_ptr<Scheduler> scheduler_;
-  std::unique_ptr<Disk> disk_;
   std::unique_ptr<log::SegmentPool> pool_;
   std::unique_ptr<log::Partition> partition_;
 };
