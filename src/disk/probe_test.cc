@@ -132,6 +132,7 @@ TEST_F(ProbeAsNobody, LookingOnlySeesWhatNeedsNoFileAndNamesNoMode) {
 TEST(Probe, ALimitOnFileSizesIsAnErrorAndNotTheEndOfTheProcess) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   const TempDirectory directory;
+  const TempDirectoryForChildren for_children(directory);
   const auto probe_with_limit = [&] {
     const rlimit limit{.rlim_cur = 1000, .rlim_max = 1000};
     ::setrlimit(RLIMIT_FSIZE, &limit);

@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "base/assert.h"
@@ -37,6 +38,31 @@ class TempDirectory {
   }
 
   std::string path_;
+};
+
+// As long as it lives, processes that this one starts make their directories inside of `directory`. For
+// death tests in the "threadsafe" style: their process begins the test anew, with a TempDirectory of
+// its own, and dies before it can remove it.
+class TempDirectoryForChildren {
+ public:
+  explicit TempDirectoryForChildren(const TempDirectory& directory) {
+    if (const char* chosen = std::getenv(kVariable)) before_ = chosen;
+    ::setenv(kVariable, directory.path().c_str(), 1);
+  }
+  TempDirectoryForChildren(const TempDirectoryForChildren&) = delete;
+  TempDirectoryForChildren& operator=(const TempDirectoryForChildren&) = delete;
+  ~TempDirectoryForChildren() {
+    if (before_) {
+      ::setenv(kVariable, before_->c_str(), 1);
+    } else {
+      ::unsetenv(kVariable);
+    }
+  }
+
+ private:
+  static constexpr const char* kVariable = "PENSTOCK_TEST_DIR";
+
+  std::optional<std::string> before_;
 };
 
 }  // namespace penstock

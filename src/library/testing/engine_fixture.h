@@ -55,6 +55,7 @@ class EngineTest : public testing::TestWithParam<UringUse> {
   }
 
   TempDirectory directory_;
+  TempDirectoryForChildren for_children_{directory_};
   std::optional<Engine> engine_;
 };
 
