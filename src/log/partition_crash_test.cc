@@ -1,6 +1,7 @@
 // A small script of appends, dying at every one of its steps; and recovery, dying at every one of its.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <functional>
@@ -252,6 +253,39 @@ TEST_F(RecoveryCrash, OfALogThatDiedInTheMiddleRecoversTheSame) {
     };
     die_at_every_step(dies_by(SimCrash::kKill), kOnlyKills);
     die_at_every_step(dies_by(SimCrash::kPowerCut));
+  }
+}
+
+TEST_F(RecoveryCrash, OfAKilledLogAPowerCutTakesOnlyWhatNobodyWasToldOf) {
+  for (std::uint64_t death_step = 60; death_step <= 200; death_step += 35) {
+    std::optional<Found> expected;
+    {
+      SimStorage storage;
+      Script script;
+      play(storage, 3, death_step, SimCrash::kKill, script);
+      expected = recover(storage, 1, std::nullopt, SimCrash::kKill);
+      ASSERT_TRUE(expected);
+    }
+    for (std::uint64_t step = 0; step <= expected->steps; ++step) {
+      SimStorage storage;
+      Script script;
+      play(storage, 3, death_step, SimCrash::kKill, script);
+      (void)recover(storage, 2, step, SimCrash::kPowerCut);
+      (void)recover(storage, 52, step / 2, SimCrash::kPowerCut);
+      const auto found = recover(storage, 2, std::nullopt, SimCrash::kPowerCut);
+      ASSERT_TRUE(found);
+      ASSERT_EQ(found->marks.log_start, expected->marks.log_start) << "step " << step;
+      ASSERT_EQ(found->findings, std::vector<std::string>{}) << "step " << step;
+      const std::size_t kept = found->batches.size();
+      ASSERT_LE(kept, expected->batches.size()) << "step " << step;
+      ASSERT_TRUE(std::equal(found->batches.begin(), found->batches.end(), expected->batches.begin()))
+          << "step " << step;
+      for (std::size_t i = 0; i < kAppends; ++i) {
+        const auto& outcome = script.appends[i].outcome;
+        ASSERT_TRUE(!outcome || !*outcome || i < kept)
+            << "step " << step << ": offset " << i << " was acknowledged and is gone";
+      }
+    }
   }
 }
 
