@@ -45,15 +45,6 @@ T must(Result<T> result) {
   if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  return values[values.size() / 2];
-}
-
-double mb_per_second(std::uint64_t bytes, std::chrono::nanoseconds time) {
-  return static_cast<double>(bytes) / 1e6 / std::chrono::duration<double>(time).count();
-}
-
 struct Bench {
   const Options& options;
   std::string directory;

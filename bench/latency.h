@@ -1,6 +1,7 @@
-// Latencies: samples of one operation, and their percentiles.
+// What benchmarks measure with: samples of one operation and their percentiles, times, speeds.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -32,5 +33,15 @@ class Stopwatch {
  private:
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
+
+inline double mb_per_second(std::uint64_t bytes, std::chrono::nanoseconds took) {
+  return static_cast<double>(bytes) / 1e6 / std::chrono::duration<double>(took).count();
+}
+
+// Of at least one; the upper one of two in the middle.
+inline double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  return values[values.size() / 2];
+}
 
 }  // namespace penstock::bench

@@ -23,10 +23,6 @@ namespace {
 constexpr std::uint64_t kReadBytes = kMiB;
 constexpr std::size_t kRawDepth = 8;
 
-double mb_per_second(std::uint64_t bytes, std::chrono::nanoseconds took) {
-  return static_cast<double>(bytes) / 1e6 / std::chrono::duration<double>(took).count();
-}
-
 class RawReader {
  public:
   RawReader(const std::string& path, std::uint64_t size_bytes)
@@ -140,11 +136,6 @@ class StoredLog {
   Random random_{std::random_device{}()};
   std::unique_ptr<log::SegmentPool> pool_;
 };
-
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  return values[values.size() / 2];
-}
 
 int run(const Options& options) {
   const std::string directory = options.directory + fmt::format("/log_read_bench.{}", ::getpid());
