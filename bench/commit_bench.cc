@@ -109,7 +109,7 @@ class LogWriter {
       const Stopwatch stopwatch;
       auto ticket = co_await partition_->append(batch, 0);
       if (!ticket) die(ticket.error().message());
-      auto durable = co_await partition_->wait_durable(std::move(*ticket));
+      auto durable = co_await partition_->wait_acknowledged(std::move(*ticket));
       if (!durable) die(durable.error().message());
       latencies.add(stopwatch.elapsed());
     }

@@ -109,7 +109,7 @@ class StoredLog {
       auto ticket = co_await partition->append(batch, 0);
       if (!ticket) ShardDisk::end(ticket.error());
       if (i % kUnwaited != 0) continue;
-      auto durable = co_await partition->wait_durable(std::move(*ticket));
+      auto durable = co_await partition->wait_acknowledged(std::move(*ticket));
       if (!durable) ShardDisk::end(durable.error());
     }
     co_await close(*partition);
@@ -120,7 +120,7 @@ class StoredLog {
     const Stopwatch stopwatch;
     std::uint64_t read_bytes = 0;
     Offset next;
-    while (next < partition->marks().durable_end) {
+    while (next < partition->marks().high_watermark) {
       const log::ReadLimits limits{.max_bytes = kReadBytes};
       auto found = co_await partition->read(next, limits);
       if (!found) ShardDisk::end(found.error());

@@ -28,3 +28,9 @@ function(penstock_module name)
              COMMAND ${name}_${subject} -seed=1 -runs=50000 -len_control=0 -max_total_time=20 -verbosity=0)
   endforeach()
 endfunction()
+
+# penstock_reads_docs(SOURCE...): these tests compare the code with docs/, as PENSTOCK_DOCS_DIRECTORY.
+function(penstock_reads_docs)
+  set_property(SOURCE ${ARGN} APPEND PROPERTY COMPILE_DEFINITIONS
+               PENSTOCK_DOCS_DIRECTORY="${CMAKE_SOURCE_DIR}/docs")
+endfunction()

@@ -220,7 +220,7 @@ class Lives {
       model_.fail("recovery reports damage where there is none: " + report.findings[0]);
     if (report.torn_bytes > 0) ++outcome_.torn_recoveries;
     recovered_start_ = life.partition->marks().log_start;
-    recovered_end_ = life.partition->marks().durable_end;
+    recovered_end_ = life.partition->marks().high_watermark;
     if (!model_.begin(recovered_start_)) co_return true;
     if (recovered_end_ < model_.fixed_end()) {
       model_.fail(fmt::format("recovered up to {}, but everything below {} was acknowledged or served",
@@ -264,7 +264,7 @@ class Lives {
     while (life.producers_left > 0 || life.is_deleting) {
       co_await life.machine.scheduler.sleep_for(std::chrono::microseconds(100 + random_.below(3000)));
       if (!life.machine.disk.has_crashed())
-        co_await read_all(life, life.partition->marks().durable_end);
+        co_await read_all(life, life.partition->marks().high_watermark);
     }
     outcome_.rolls += life.partition->size_bytes() / (64 * kKiB);
   }
@@ -283,7 +283,7 @@ class Lives {
       }
       const Offset base = ticket->base_offset;
       if (!model_.send(base, ticket->next_offset, batch)) break;
-      auto durable = co_await life.partition->wait_durable(std::move(*ticket));
+      auto durable = co_await life.partition->wait_acknowledged(std::move(*ticket));
       if (!durable) {
         note_death(life, durable.error(), /*recovering=*/false);
         break;
@@ -305,14 +305,14 @@ class Lives {
       co_await life.machine.scheduler.sleep_for(std::chrono::microseconds(random_.below(4000)));
       Result<void> done;
       if (random_.one_in(2)) {
-        const auto reach = static_cast<std::uint64_t>(partition.marks().durable_end.value) + 1;
+        const auto reach = static_cast<std::uint64_t>(partition.marks().high_watermark.value) + 1;
         const Offset start{static_cast<std::int64_t>(random_.below(reach))};
         model_.ask_deletion(start);
         auto deleted = co_await partition.delete_below(start);
         if (deleted) model_.confirm_deletion(start);
         done = deleted ? Result<void>() : Result<void>(Unexpected(deleted.error()));
       } else {
-        model_.ask_deletion(partition.marks().durable_end);
+        model_.ask_deletion(partition.marks().high_watermark);
         done = co_await partition.apply({.time = {}, .bytes = random_.below(200 * kKiB)});
         if (done) model_.confirm_deletion(partition.marks().log_start);
       }

@@ -19,8 +19,9 @@ struct Deletion {
 };
 
 Task<void> delete_from(log::Partition& partition, Deletion& deletion) {
-  const Offset up_to = deletion.up_to == kafka::kDeleteUpToHighWatermark ? partition.marks().durable_end
-                                                                         : deletion.up_to;
+  const Offset up_to = deletion.up_to == kafka::kDeleteUpToHighWatermark
+                           ? partition.marks().high_watermark
+                           : deletion.up_to;
   const auto start = co_await partition.delete_below(up_to);
   if (start) {
     deletion.result.low_watermark = *start;

@@ -18,7 +18,7 @@ struct Part {
   Offset from;
   std::uint64_t max_bytes = 0;
   KafkaError error = KafkaError::kNone;
-  log::Marks marks{Offset{-1}, Offset{-1}, Offset{-1}, Offset{-1}};
+  log::Marks marks{Offset{-1}, Offset{-1}, Offset{-1}, Offset{-1}, Offset{-1}};
   log::Batches found;
 };
 
@@ -69,7 +69,7 @@ class Watch final : public log::Partition::Observer, public Mail {
     for (const PartitionRef& partition : partitions_) partition->remove_observer(*this);
     partitions_.clear();
   }
-  void on_durable() override { tell(); }
+  void on_high_watermark() override { tell(); }
   void tell() {
     if (told_) return;
     told_ = true;
@@ -97,7 +97,7 @@ void watch_here(Broker& owner, const std::vector<Part*>& parts, Watch& watch) {
   for (const Part* part : parts) {
     const PartitionRef partition = owner.find_partition(part->key);
     // Gone, or moved since it was read: there is nothing to wait for.
-    if (!partition || partition->marks().durable_end != part->marks.durable_end) {
+    if (!partition || partition->marks().high_watermark != part->marks.high_watermark) {
       watch.tell();
       continue;
     }
@@ -190,7 +190,7 @@ FetchResponse::Partition respond(std::int32_t index, Part& part, std::int8_t iso
   response.partition_index = index;
   response.error_code = part.error;
   const bool known = part.error == KafkaError::kNone;
-  response.high_watermark = known ? part.marks.durable_end : Offset{-1};
+  response.high_watermark = known ? part.marks.high_watermark : Offset{-1};
   response.last_stable_offset = response.high_watermark;
   response.log_start_offset = known ? part.marks.log_start : Offset{-1};
   // No transactions yet: nothing is ever aborted. A client that does not ask gets null.

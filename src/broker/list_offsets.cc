@@ -43,7 +43,7 @@ void find_record(ByteView bytes, std::int64_t timestamp_ms, ListOffsetsResponse:
 Task<void> answer_one(log::Partition& partition, Question& question) {
   ListOffsetsResponse::Partition& result = question.result;
   if (question.timestamp_ms == kafka::kLatestTimestamp) {
-    result.offset = partition.marks().durable_end;
+    result.offset = partition.marks().high_watermark;
     co_return;
   }
   if (question.timestamp_ms == kafka::kEarliestTimestamp) {

@@ -115,7 +115,8 @@ Task<void> append_here(Broker& owner, std::vector<Append*>& appends, bool wait, 
   if (!wait) co_return;
   for (std::size_t i = 0; i < appends.size(); ++i) {
     if (!pending[i].ticket) continue;
-    auto durable = co_await pending[i].partition->wait_durable(std::move(*pending[i].ticket), deadline);
+    auto durable =
+        co_await pending[i].partition->wait_acknowledged(std::move(*pending[i].ticket), deadline);
     if (!durable) refuse(*appends[i], durable.error());
   }
 }

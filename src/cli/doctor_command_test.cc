@@ -173,7 +173,7 @@ void collect_fields(const Json& json, std::set<std::string>& fields) {
 }
 
 TEST(DoctorJson, EveryFieldAndCheckIsDocumented) {
-  std::ifstream file(std::filesystem::path(__FILE__).parent_path() / "../../docs/doctor.md");
+  std::ifstream file(std::filesystem::path(PENSTOCK_DOCS_DIRECTORY) / "doctor.md");
   ASSERT_TRUE(file) << "docs/doctor.md";
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   std::set<std::string> fields;

@@ -60,7 +60,7 @@ class CatchUpReads : public ::testing::Test {
   Duration fetch_all() {
     const Instant begin = machine_->scheduler.now();
     Offset next;
-    while (next < machine_->marks().durable_end) next = fetch(next);
+    while (next < machine_->marks().high_watermark) next = fetch(next);
     return machine_->scheduler.now() - begin;
   }
   // The fifth batch ends in the third window, so another one has been started.

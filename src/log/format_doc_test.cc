@@ -23,7 +23,7 @@ constexpr std::size_t kBytesPerLine = 16;
 // --- The document --------------------------------------------------------------------------------
 
 std::string read_document() {
-  const auto path = std::filesystem::path(__FILE__).parent_path() / "../../docs/format.md";
+  const auto path = std::filesystem::path(PENSTOCK_DOCS_DIRECTORY) / "format.md";
   std::ifstream file(path);
   EXPECT_TRUE(file) << path;
   std::ostringstream text;

@@ -5,9 +5,9 @@
 // never written again. Acknowledgements leave only from the contiguous durable end, in order.
 //
 // Ownership: owns its segments; context members must outlive it. close() or destroy() must have
-// completed before it is destroyed. Threading: one shard's scheduler. Durability: what wait_durable()
-// reported as success survives the death of the process and a power cut. Every state change happens
-// between suspension points of one coroutine at a time: see docs/design.md.
+// completed before it is destroyed. Threading: one shard's scheduler. Durability: what
+// wait_acknowledged() reported as success survives the death of the process and a power cut. Every
+// state change happens between suspension points of one coroutine at a time: see docs/design.md.
 #pragma once
 
 #include <deque>
@@ -66,22 +66,24 @@ struct LogContext {
   CatchUp* catch_up = nullptr;   // none: nothing is read ahead
 };
 
-// log_start <= durable_end <= written_end <= append_end, always.
+// log_start <= durable_end <= written_end <= append_end, always, and durable_end <= high_watermark <=
+// append_end.
 struct Marks {
-  Offset log_start;    // the first offset that can be read
-  Offset durable_end;  // everything below is on the device: the high watermark
-  Offset written_end;  // everything below has been submitted to the device
-  Offset append_end;   // the next offset to be given
+  Offset log_start;       // the first offset that can be read
+  Offset durable_end;     // everything below is on the device
+  Offset written_end;     // everything below has been submitted to the device
+  Offset high_watermark;  // everything below is acknowledged, and may be read
+  Offset append_end;      // the next offset to be given
 };
 
 class Partition {
  public:
-  // Is told when durable_end has moved or the partition has stopped; must not call back into the
+  // Is told when the high watermark has moved or the partition has stopped; must not call back into the
   // partition.
   class Observer {
    public:
     virtual ~Observer() = default;
-    virtual void on_durable() = 0;
+    virtual void on_high_watermark() = 0;
   };
 
   // A batch that was taken in, and the commit that will carry it.
@@ -99,14 +101,14 @@ class Partition {
 
   // Takes in one record batch, valid as the broker checks it, and gives it the next offsets. `batch`
   // must stay until this returns; waits only when too much is pending. The batch is readable and
-  // acknowledged when wait_durable() has returned success. Errors: kTooLarge (it does not fit a
+  // acknowledged when wait_acknowledged() has returned success. Errors: kTooLarge (it does not fit a
   // segment), kFenced, kClosed, kCorrupt (not a batch).
   Task<Result<Ticket>> append(ByteView batch, std::int32_t leader_epoch);
 
   // Waits for the batch's commit. Errors: kNoSpace (nothing was kept; later appends may succeed), kIo
   // and kFenced (whether the batch is kept is found out by the next recovery), kTimeout (it may yet
   // become durable).
-  Task<Result<void>> wait_durable(Ticket ticket, Instant deadline = Instant::kNever);
+  Task<Result<void>> wait_acknowledged(Ticket ticket, Instant deadline = Instant::kNever);
 
   // Whole durable batches from the one that contains `from`; none when `from` is the durable end.
   // Errors: kOutOfRange, kCorrupt, kIo, kClosed.

@@ -75,7 +75,7 @@ void check(SimStorage& storage, const Script& script, const std::string& when) {
   }
   LogMachine machine(storage, options_of(1001));
   machine.start();
-  ASSERT_EQ(machine.marks().durable_end, Offset{end + 1}) << when;
+  ASSERT_EQ(machine.marks().high_watermark, Offset{end + 1}) << when;
   ASSERT_EQ(machine.report().findings, std::vector<std::string>{}) << when;
 }
 

@@ -45,15 +45,15 @@ TEST(PartitionFence, AFailedCommitFailsPendingAndLaterAppendsAndReadsGoOn) {
     EXPECT_EQ(later.error().code(), ErrorCode::kFenced);
     EXPECT_NE(later.error().message().find("orders/0"), std::string::npos) << later.error().message();
     EXPECT_TRUE(machine.partition().fence());
-    EXPECT_EQ(machine.marks().durable_end, Offset{2});
+    EXPECT_EQ(machine.marks().high_watermark, Offset{2});
     machine.expect_log({0, 1}, kLarge);
     EXPECT_TRUE(machine.stop());
   }
   LogMachine machine(storage);
   machine.start();
   EXPECT_TRUE(machine.report().findings.empty());
-  EXPECT_GE(machine.marks().durable_end, Offset{2});
-  const Offset end = machine.marks().durable_end;
+  EXPECT_GE(machine.marks().high_watermark, Offset{2});
+  const Offset end = machine.marks().high_watermark;
   EXPECT_EQ(machine.append_ok(30, kLarge), end);
 }
 
@@ -129,7 +129,7 @@ TEST(PartitionFence, ASealThatFailsIsMadeUpForAtTheEnd) {
   LogMachine machine(storage);
   machine.start();
   EXPECT_EQ(machine.report().scanned_segment_count, 0U);
-  EXPECT_EQ(machine.marks().durable_end, Offset{12});
+  EXPECT_EQ(machine.marks().high_watermark, Offset{12});
 }
 
 TEST(PartitionRecoveryErrors, AReadErrorIsAnErrorAndNotDamage) {
@@ -150,7 +150,7 @@ TEST(PartitionRecoveryErrors, AReadErrorIsAnErrorAndNotDamage) {
   }
   LogMachine machine(storage);
   machine.start();
-  EXPECT_EQ(machine.marks().durable_end, Offset{12});
+  EXPECT_EQ(machine.marks().high_watermark, Offset{12});
 }
 
 // ---- ENOSPC
@@ -185,7 +185,7 @@ TEST(PartitionFullDisk, AppendsAreRefusedReadsGoOnAndWritingResumesByItself) {
     ASSERT_FALSE(*append.outcome);
     EXPECT_EQ(append.outcome->error().code(), ErrorCode::kNoSpace);
   }
-  EXPECT_EQ(machine.marks().append_end, machine.marks().durable_end);
+  EXPECT_EQ(machine.marks().append_end, machine.marks().high_watermark);
 
   storage.set_capacity(kGiB);
   for (std::uint64_t seed = 100; seed < 105; ++seed) {
@@ -264,7 +264,7 @@ TEST(PartitionRoll, ASegmentThatTurnsOutTooSmallIsNotDamageIfItComesBack) {
     LogMachine machine(storage);
     machine.start();
     ASSERT_EQ(machine.report().findings, std::vector<std::string>{}) << "seed " << seed;
-    ASSERT_EQ(machine.marks().durable_end, Offset{5}) << "seed " << seed;
+    ASSERT_EQ(machine.marks().high_watermark, Offset{5}) << "seed " << seed;
     ASSERT_EQ(machine.read_all(Offset{0}).size(), 5U);
   }
 }

@@ -10,10 +10,10 @@ namespace penstock::log {
 Task<Result<Offset>> Partition::delete_below(Offset start) {
   auto hold = gate_.enter();
   if (!hold) co_return fail(ErrorCode::kClosed, "{} is closed", id_.to_string());
-  if (start > marks_.durable_end) {
+  if (start > marks_.high_watermark) {
     co_return fail(ErrorCode::kOutOfRange,
                    "{}: nothing above offset {} can be deleted, and {} is asked", id_.to_string(),
-                   marks_.durable_end, start);
+                   marks_.high_watermark, start);
   }
   if (auto moved = co_await move_start(start); !moved) co_return Unexpected(moved.error());
   co_return marks_.log_start;

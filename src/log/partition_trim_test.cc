@@ -92,7 +92,7 @@ TEST(PartitionTrim, ARestartFindsTheStartAndTheEnd) {
     LogMachine again(storage);
     again.start();
     EXPECT_EQ(again.marks().log_start, Offset{start});
-    EXPECT_EQ(again.marks().durable_end, Offset{20});
+    EXPECT_EQ(again.marks().high_watermark, Offset{20});
     EXPECT_TRUE(again.report().findings.empty());
     again.expect_log(seeds_from(static_cast<std::uint64_t>(start), 20), kLarge, Offset{start});
   }
@@ -136,7 +136,7 @@ TEST(PartitionTrim, AppendsAndDeletionsDoNotDisturbEachOther) {
     for (std::uint64_t i = 7; i < 15; ++i) {
       machine.start_append(appends.emplace_back(), i, kLarge);
       if (i % 3 == 0) {
-        EXPECT_TRUE(delete_below(machine, machine.marks().durable_end.value));
+        EXPECT_TRUE(delete_below(machine, machine.marks().high_watermark.value));
       }
     }
     for (BackgroundAppend& append : appends) {
@@ -144,7 +144,7 @@ TEST(PartitionTrim, AppendsAndDeletionsDoNotDisturbEachOther) {
       EXPECT_TRUE(*append.outcome);
     }
     const Offset start = machine.marks().log_start;
-    EXPECT_EQ(machine.marks().durable_end, Offset{15});
+    EXPECT_EQ(machine.marks().high_watermark, Offset{15});
     machine.expect_log(seeds_from(static_cast<std::uint64_t>(start.value), 15), kLarge, start);
   }
 }
@@ -169,7 +169,7 @@ TEST(PartitionTrim, ADeathAtAnyStepLosesNothingAboveTheStartAndBringsNothingBack
       machine.start();
       const Offset start = machine.marks().log_start;
       EXPECT_LE(start, Offset{14});
-      EXPECT_EQ(machine.marks().durable_end, Offset{20}) << "step " << step;
+      EXPECT_EQ(machine.marks().high_watermark, Offset{20}) << "step " << step;
       for (const std::string& finding : machine.report().findings) ADD_FAILURE() << finding;
       if (deleted) EXPECT_EQ(start, Offset{14});
       machine.expect_log(seeds_from(static_cast<std::uint64_t>(start.value), 20), kLarge, start);

@@ -42,7 +42,7 @@ class Recovery : public ::testing::Test {
   void expect_restart_without_findings(Offset end) {
     LogMachine machine(storage_);
     machine.start();
-    EXPECT_EQ(machine.marks().durable_end, end);
+    EXPECT_EQ(machine.marks().high_watermark, end);
     EXPECT_EQ(machine.report().findings, std::vector<std::string>{});
   }
 
@@ -73,7 +73,7 @@ TEST_F(Recovery, TornTailIsCutBackToTheLastCommit) {
 
   LogMachine machine(storage_);
   machine.start();
-  EXPECT_EQ(machine.marks().durable_end, Offset{2});
+  EXPECT_EQ(machine.marks().high_watermark, Offset{2});
   EXPECT_TRUE(machine.report().findings.empty());
   machine.expect_log({0, 1});
 }
@@ -86,7 +86,7 @@ TEST_F(Recovery, OfATornCommitTheEntriesBeforeTheTearAreKept) {
 
   LogMachine machine(storage_);
   machine.start();
-  EXPECT_EQ(machine.marks().durable_end, Offset{1});
+  EXPECT_EQ(machine.marks().high_watermark, Offset{1});
   EXPECT_TRUE(machine.report().findings.empty());
   machine.expect_log({0}, kLarge);
 }
@@ -102,7 +102,7 @@ TEST_F(Recovery, TornTailIsCutEvenIfALaterCommitInFlightSurvived) {
   {
     LogMachine machine(storage_);
     machine.start();
-    EXPECT_EQ(machine.marks().durable_end, Offset{1});
+    EXPECT_EQ(machine.marks().high_watermark, Offset{1});
     EXPECT_TRUE(machine.report().findings.empty());
     EXPECT_GT(machine.report().torn_bytes, 0U);
     EXPECT_EQ(storage_.contents(segment_path(1)).size(), torn.position.value - kBlockBytes + 193);
@@ -164,7 +164,7 @@ TEST_F(Recovery, DamageInAcknowledgedDataIsNamedAndTheRestIsServed) {
   for (int restart = 0; restart < 2; ++restart) {
     LogMachine machine(storage_);
     machine.start();
-    EXPECT_EQ(machine.marks().durable_end, Offset{4});
+    EXPECT_EQ(machine.marks().high_watermark, Offset{4});
     ASSERT_EQ(machine.report().findings.size(), 1U);
     const std::string& finding = machine.report().findings[0];
     EXPECT_TRUE(contains(finding, "orders/0: offsets 1 to 1 are damaged in " + segment_path(1)))
@@ -187,7 +187,7 @@ TEST_F(Recovery, ADamagedBatchAsLargeAsAllowedDoesNotHideWhatWasAcknowledgedBehi
 
   LogMachine machine(storage_);
   machine.start();
-  EXPECT_EQ(machine.marks().durable_end, Offset{2});
+  EXPECT_EQ(machine.marks().high_watermark, Offset{2});
   EXPECT_EQ(machine.report().findings.size(), 1U);
   machine.expect_log({1}, {}, Offset{1});
 }
@@ -265,7 +265,7 @@ TEST_F(Recovery, AFileOfAnotherPartitionIsSetAside) {
 
   LogMachine machine(storage_);
   machine.start();
-  EXPECT_EQ(machine.marks().durable_end, Offset{0});
+  EXPECT_EQ(machine.marks().high_watermark, Offset{0});
   EXPECT_FALSE(machine.report().findings.empty());
   EXPECT_TRUE(storage_.exists(segment_path(1) + ".damaged"));
 }

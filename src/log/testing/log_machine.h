@@ -132,7 +132,7 @@ class LogMachine : public SimMachine {
   // The batches from `from` to the durable end; what could be read before an error.
   std::vector<std::vector<std::byte>> read_all(Offset from) {
     std::vector<std::vector<std::byte>> batches;
-    while (from < marks().durable_end) {
+    while (from < marks().high_watermark) {
       const auto found = read(from);
       if (!found) {
         ADD_FAILURE() << found.error().message();
@@ -177,7 +177,7 @@ class LogMachine : public SimMachine {
     auto ticket = co_await partition.append(batch, kLeaderEpoch);
     if (!ticket) co_return Unexpected(ticket.error());
     const Offset base = ticket->base_offset;
-    auto durable = co_await partition.wait_durable(std::move(*ticket));
+    auto durable = co_await partition.wait_acknowledged(std::move(*ticket));
     if (!durable) co_return Unexpected(durable.error());
     co_return base;
   }

@@ -1,0 +1,140 @@
+// Committing: from collected batches to acknowledgement.
+
+#include <algorithm>
+
+#include "log/partition.h"
+
+namespace penstock::log {
+
+Commit& Partition::collecting(std::uint64_t batch_bytes) {
+  const bool fits = !collected_.empty() &&
+                    (collected_.back()->empty() ||
+                     collected_.back()->device_bytes_with(batch_bytes) <= options_.commit_bytes);
+  if (!fits) collected_.push_back(std::make_shared<Commit>(context_.scheduler));
+  return *collected_.back();
+}
+
+void Partition::start_committing() {
+  if (committing_ || collected_.empty()) return;
+  auto hold = background_.enter();
+  if (!hold) {
+    fail_collected(hold.error());
+    return;
+  }
+  committing_ = true;
+  context_.scheduler.spawn(commit_loop(std::move(*hold)));
+}
+
+Task<void> Partition::commit_loop(Gate::Hold) {
+  while (!collected_.empty() && !fence_) {
+    if (in_flight_.size() >= options_.commit_depth) {
+      co_await commit_finished_.wait();
+      continue;
+    }
+    const std::uint64_t device_bytes = collected_.front()->device_bytes();
+    if (!has_room(device_bytes)) {
+      auto rolled = co_await roll(device_bytes);
+      note_space(rolled || rolled.error().code() != ErrorCode::kNoSpace);
+      if (!rolled) fail_collected(rolled.error());
+      continue;
+    }
+    auto hold = background_.enter();
+    if (!hold) {
+      fail_collected(hold.error());
+      break;
+    }
+    const SegmentRef segment = segments_.back();
+    CommitRef commit = std::move(collected_.front());
+    collected_.pop_front();
+    commit->lay_out(segment->header.salt, write_position_, ++commit_count_, marks_.durable_end);
+    write_position_ = write_position_ + commit->device_bytes();
+    committed_bytes_ += commit->device_bytes();
+    marks_.written_end = commit->next_offset();
+    check_marks();
+    in_flight_.push_back(InFlight{commit, segment});
+    context_.scheduler.spawn(write(std::move(commit), segment, std::move(*hold)));
+    prepare_ahead();
+  }
+  committing_ = false;
+  commit_finished_.pulse();
+}
+
+Task<void> Partition::write(CommitRef commit, SegmentRef segment, Gate::Hold) {
+  const ZeroPace::CommitHold in_flight = context_.pool.pace().enter_commit();
+  const SharedSlice& bytes = commit->bytes();
+  auto written = co_await segment->file->write(commit->position(), bytes, Durability::kDevice);
+  if (!written) {
+    fence_off(written.error().context(id_.to_string()));
+  } else if (!commit->is_settled()) {
+    const auto place = std::ranges::find(in_flight_, commit, &InFlight::commit);
+    PENSTOCK_ASSERT(place != in_flight_.end(), "an unsettled commit that was written is in flight");
+    place->written = true;
+    acknowledge();
+  }
+  commit_finished_.pulse();
+}
+
+void Partition::acknowledge() {
+  bool moved = false;
+  while (!in_flight_.empty() && in_flight_.front().written) {
+    const InFlight durable = std::move(in_flight_.front());
+    in_flight_.pop_front();
+    for (const Commit::PlacedBatch& batch : durable.commit->batches()) {
+      durable.segment->note(batch.header, durable.commit->position() + batch.entry_at,
+                            kEntryHeaderBytes + batch.header.total_bytes);
+    }
+    marks_.durable_end = durable.commit->next_offset();
+    marks_.high_watermark = marks_.durable_end;
+    check_marks();
+    tail_.add(durable.commit);
+    settle(*durable.commit, std::nullopt);
+    moved = true;
+  }
+  if (moved) notify();
+}
+
+void Partition::settle(Commit& commit, std::optional<Error> error) {
+  for (const Commit::PlacedBatch& batch : commit.batches())
+    pending_bytes_.release(batch.header.total_bytes);
+  commit.settle(std::move(error));
+}
+
+// Nothing of these commits was submitted, so their offsets were never given to anybody: they are free
+// again.
+void Partition::fail_collected(const Error& error) {
+  std::deque<CommitRef> failed;
+  failed.swap(collected_);
+  marks_.append_end = marks_.written_end;
+  for (const CommitRef& commit : failed) settle(*commit, error);
+}
+
+// A write failed: what the device holds of it, nobody knows. No more writes until it has been read
+// back.
+void Partition::fence_off(const Error& error) {
+  if (!fence_) {
+    fence_ = Error(ErrorCode::kFenced, error.message());
+    report(
+        Reporter::Severity::kError,
+        fmt::format("a write failed; appends are refused until the next start: {}", error.message()));
+  }
+  std::deque<InFlight> lost;
+  lost.swap(in_flight_);
+  for (const InFlight& flight : lost) settle(*flight.commit, error);
+  std::deque<CommitRef> failed;
+  failed.swap(collected_);
+  for (const CommitRef& commit : failed) settle(*commit, fence_);
+  notify();
+}
+
+void Partition::note_space(bool has_space) {
+  if (is_out_of_space_ == !has_space) return;
+  is_out_of_space_ = !has_space;
+  if (has_space) {
+    report(Reporter::Severity::kInfo, "there is space again: writing resumes");
+  } else {
+    report(Reporter::Severity::kWarning,
+           "no space for another segment: appends are refused until there is; reads go on");
+  }
+}
+
+}  // namespace penstock::log

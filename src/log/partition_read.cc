@@ -1,0 +1,91 @@
+// Reading: by offset and by time.
+
+#include <algorithm>
+
+#include "log/partition.h"
+
+namespace penstock::log {
+
+namespace {
+
+constexpr std::uint64_t kTimeSearchBytes = kMiB;
+
+}  // namespace
+
+Task<Result<Batches>> Partition::read(Offset from, ReadLimits limits) {
+  auto hold = gate_.enter();
+  if (!hold) co_return fail(ErrorCode::kClosed, "{} is closed", id_.to_string());
+  if (from < marks_.log_start || from > marks_.high_watermark) {
+    co_return fail(ErrorCode::kOutOfRange, "{}: offset {} is outside of {} to {}", id_.to_string(),
+                   from, marks_.log_start, marks_.high_watermark);
+  }
+  if (from == marks_.high_watermark) co_return Batches();
+  if (auto recent = tail_.read(from, limits)) {
+    if (context_.catch_up != nullptr) context_.catch_up->drop(directory_, from);
+    co_return std::move(*recent);
+  }
+  const SegmentRef segment = segment_of(from);
+  if (!segment || from >= segment->next_offset) {
+    co_return fail(ErrorCode::kCorrupt,
+                   "{}: offset {} is in a segment that is missing or was set aside", id_.to_string(),
+                   from);
+  }
+  auto found = co_await read_from_device(segment, from, limits);
+  if (!found) note_damage(found.error());
+  co_return found;
+}
+
+Task<Result<Batches>> Partition::read_from_device(SegmentRef segment, Offset from, ReadLimits limits) {
+  if (context_.catch_up == nullptr) {
+    return read_batches(std::move(segment), from, marks_.high_watermark, limits);
+  }
+  return context_.catch_up->read(std::move(segment), from, marks_.high_watermark, limits, background_);
+}
+
+SegmentRef Partition::segment_of(Offset offset) const {
+  const auto after = std::ranges::upper_bound(segments_, offset, {},
+                                              [](const SegmentRef& s) { return s->base_offset; });
+  if (after == segments_.begin()) return nullptr;
+  return *std::prev(after);
+}
+
+Task<Result<std::optional<SharedSlice>>> Partition::find_time(std::int64_t timestamp_ms) {
+  auto hold = gate_.enter();
+  if (!hold) co_return fail(ErrorCode::kClosed, "{} is closed", id_.to_string());
+  const std::vector<SegmentRef> snapshot = segments_;
+  for (const SegmentRef& segment : snapshot) {
+    const auto place = segment->index.find_time(timestamp_ms);
+    if (!place) continue;
+    const SegmentScanner::Range range{place->position, segment->data_end};
+    FileWindows windows(*segment->file, kTimeSearchBytes);
+    SegmentScanner scanner(windows, segment->header.salt, range);
+    Offset expected = place->offset;
+    const Offset end = segment->next_offset;
+    while (expected < end) {
+      auto entry = co_await read_expected(scanner, *segment, expected, expected);
+      if (!entry) co_return Unexpected(entry.error());
+      const bool is_kept = entry->batch_header.next_offset() > marks_.log_start;
+      if (is_kept && entry->batch_header.max_timestamp_ms >= timestamp_ms) {
+        co_return std::optional<SharedSlice>(std::move(entry->batch));
+      }
+      expected = entry->batch_header.next_offset();
+    }
+  }
+  co_return std::optional<SharedSlice>();
+}
+
+std::int64_t Partition::max_timestamp_ms() const {
+  std::int64_t latest_ms = -1;
+  for (const SegmentRef& segment : segments_) {
+    latest_ms = std::max(latest_ms, segment->index.max_timestamp_ms());
+  }
+  return latest_ms;
+}
+
+void Partition::note_damage(const Error& error) {
+  if (error.code() != ErrorCode::kCorrupt || reported_damage_ == error.message()) return;
+  reported_damage_ = error.message();
+  report(Reporter::Severity::kError, "damage: " + error.message());
+}
+
+}  // namespace penstock::log
