@@ -29,8 +29,8 @@ function(penstock_module name)
   endforeach()
 endfunction()
 
-# penstock_reads_docs(SOURCE...): these tests compare the code with docs/, as PENSTOCK_DOCS_DIRECTORY.
-function(penstock_reads_docs)
+# tests_read_docs(SOURCE...): these tests compare the code with docs/, as PENSTOCK_DOCS_DIRECTORY.
+function(tests_read_docs)
   set_property(SOURCE ${ARGN} APPEND PROPERTY COMPILE_DEFINITIONS
                PENSTOCK_DOCS_DIRECTORY="${CMAKE_SOURCE_DIR}/docs")
 endfunction()

@@ -108,8 +108,8 @@ Task<log::RecoveryReport> Broker::open_partitions(std::vector<PartitionPlace> pl
 
 Task<void> Broker::open_partition(PartitionPlace place, log::RecoveryReport& report) {
   const PartitionKey key = place.key();
-  auto partition = co_await log::Partition::open(context_, std::move(place.directory), place.id,
-                                                 settings_.partition);
+  auto partition =
+      co_await log::Partition::open(context_, std::move(place.directory), place.id, place.options);
   if (!partition) {
     report.findings.push_back(
         fmt::format("{}: not served: {}", place.id.to_string(), partition.error().message()));

@@ -45,6 +45,7 @@ struct PartitionKey {
 struct PartitionPlace {
   log::PartitionId id;
   std::string directory;
+  log::PartitionOptions options;
 
   PartitionKey key() const { return {kafka::Uuid{id.topic_id}, id.index}; }
 };

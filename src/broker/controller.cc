@@ -70,8 +70,7 @@ Task<Result<StartReport>> Controller::start() {
   for (const Topic& topic : *topics) {
     by_name.emplace(topic.name, topic);
     for (std::int32_t i = 0; i < topic.partition_count; ++i) {
-      places[topic.shard_of(i, shard_count)].push_back(
-          PartitionPlace{topic.partition_id(i), store_->partition_directory(topic, i)});
+      places[topic.shard_of(i, shard_count)].push_back(place_of(topic, i));
       ++report.partition_count;
     }
   }
@@ -85,6 +84,11 @@ Task<Result<StartReport>> Controller::start() {
   co_await join(broker_.scheduler(), std::move(openings));
   co_await install_everywhere(std::make_shared<const TopicTable>(std::move(by_name)));
   co_return report;
+}
+
+PartitionPlace Controller::place_of(const Topic& topic, std::int32_t index) const {
+  return {topic.partition_id(index), store_->partition_directory(topic, index),
+          topic.settings.partition_options(broker_.settings())};
 }
 
 Task<TopicOutcome> Controller::create_topic(TopicSpec spec) {
@@ -137,8 +141,7 @@ Task<TopicOutcome> Controller::create_now(TopicSpec spec) {
   const std::size_t shard_count = broker_.peers().size();
   std::vector<std::vector<PartitionPlace>> places(shard_count);
   for (std::int32_t i = 0; i < topic.partition_count; ++i) {
-    places[topic.shard_of(i, shard_count)].push_back(
-        PartitionPlace{topic.partition_id(i), store_->partition_directory(topic, i)});
+    places[topic.shard_of(i, shard_count)].push_back(place_of(topic, i));
   }
   log::RecoveryReport report;
   std::vector<Task<void>> openings;

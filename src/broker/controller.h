@@ -18,6 +18,7 @@
 namespace penstock::broker {
 
 class Broker;
+struct PartitionPlace;
 struct StartReport;
 
 // What became of a request about one topic.
@@ -50,6 +51,7 @@ class Controller {
 
  private:
   TopicOutcome check(const TopicSpec& spec) const;
+  PartitionPlace place_of(const Topic& topic, std::int32_t index) const;
   Task<TopicOutcome> create_now(TopicSpec spec);
   Task<TopicOutcome> delete_now(Topic topic);
   Task<void> install_everywhere(TopicTableRef table);

@@ -1,5 +1,5 @@
-// TopicSettings: what is decided for one topic, under Kafka's names. What is not said follows the
-// broker's own settings.
+// TopicSettings: what is decided for one topic, by the names that Kafka has for it, or by our own where
+// Kafka has none. What is not said follows the broker's own settings.
 //
 // Threading: a plain value.
 #pragma once
@@ -22,6 +22,14 @@ struct TopicSettings {
   std::optional<std::int64_t> retention_ms;
   // retention.bytes: how much of each partition is kept at least; -1: all.
   std::optional<std::int64_t> retention_bytes;
+  // commit: when an append is acknowledged: sync or batch.
+  std::optional<log::CommitPolicy> commit;
+  // flush.messages, persist.messages: a batch topic's records that wait for the device at most.
+  std::optional<std::int64_t> persist_records;
+  // flush.ms, persist.interval.ms: how long they wait at most.
+  std::optional<std::int64_t> persist_interval_ms;
+  // persist.bytes: how much of them there is at most.
+  std::optional<std::int64_t> persist_bytes;
 
   bool operator==(const TopicSettings&) const = default;
 
@@ -32,6 +40,7 @@ struct TopicSettings {
   std::vector<std::pair<std::string, std::string>> entries() const;
 
   log::Retention retention(const Settings& defaults) const;
+  log::PartitionOptions partition_options(const Settings& defaults) const;
 };
 
 }  // namespace penstock::broker

@@ -1,4 +1,4 @@
-// Topic settings, and what a broker does to its partitions by itself.
+// What a broker does to its partitions by itself.
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "broker/metadata_store.h"
 #include "broker/testing/broker_machine.h"
 
 namespace penstock::broker::testing {
@@ -15,44 +14,6 @@ namespace {
 using kafka::KafkaError;
 using std::chrono::hours;
 using std::chrono::minutes;
-
-TEST(TopicSettings, AreReadAsTheyAreWritten) {
-  Topic topic;
-  topic.name = "orders";
-  topic.partition_count = 1;
-  EXPECT_TRUE(topic.settings.set("retention.ms", "86400000"));
-  EXPECT_TRUE(topic.settings.set("retention.bytes", "-1"));
-  const auto again = decode_topic(encode_topic(topic));
-  ASSERT_TRUE(again) << again.error().message();
-  EXPECT_EQ(again->settings, topic.settings);
-}
-
-TEST(TopicSettings, WhatIsUnknownOrImpossibleIsNamed) {
-  TopicSettings settings;
-  EXPECT_EQ(settings.set("segment.ms", "1").error().code(), ErrorCode::kNotSupported);
-  for (const char* value : {"", "x", "-2", "1.5", "12h", "99999999999999999999"}) {
-    const auto set = settings.set("retention.ms", value);
-    ASSERT_FALSE(set) << value;
-    EXPECT_NE(set.error().message().find("retention.ms"), std::string::npos);
-  }
-  EXPECT_EQ(settings, TopicSettings());
-}
-
-TEST(TopicSettings, GoBeforeTheBrokersOwn) {
-  Settings defaults;
-  defaults.retention_bytes = 1000;
-  TopicSettings settings;
-  EXPECT_EQ(settings.retention(defaults).time, hours(7 * 24));
-  EXPECT_EQ(settings.retention(defaults).bytes, 1000U);
-  ASSERT_TRUE(settings.set("retention.ms", "-1"));
-  ASSERT_TRUE(settings.set("retention.bytes", "-1"));
-  EXPECT_EQ(settings.retention(defaults).time, std::nullopt);
-  EXPECT_EQ(settings.retention(defaults).bytes, std::nullopt);
-  ASSERT_TRUE(settings.set("retention.ms", "9223372036854775807"));
-  EXPECT_EQ(settings.retention(defaults).time, std::nullopt);
-  ASSERT_TRUE(settings.set("retention.ms", "1500"));
-  EXPECT_EQ(settings.retention(defaults).time, std::chrono::milliseconds(1500));
-}
 
 class Upkeep : public ::testing::Test {
  protected:

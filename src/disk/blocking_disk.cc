@@ -1,5 +1,6 @@
 #include "disk/blocking_disk.h"
 
+#include "disk/mapped_file.h"
 #include "disk/posix_ops.h"
 
 namespace penstock {
@@ -69,6 +70,12 @@ Task<Result<std::unique_ptr<File>>> BlockingDisk::open(std::string path, OpenOpt
   Result<Descriptor> file = co_await BlockingCall(executor_, call);
   if (!file) co_return Unexpected(file.error());
   co_return std::make_unique<BlockingFile>(std::move(path), std::move(*file), mode_, executor_);
+}
+
+Task<Result<std::unique_ptr<SharedMemory>>> BlockingDisk::create_shared(std::string path,
+                                                                        std::uint64_t size_bytes) {
+  auto call = [&] { return posix::create_shared(path, size_bytes); };
+  co_return co_await BlockingCall(executor_, call);
 }
 
 Task<Result<void>> BlockingDisk::rename(std::string from, std::string to) {

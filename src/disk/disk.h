@@ -26,6 +26,7 @@
 #include "base/aligned_buffer.h"
 #include "base/error.h"
 #include "base/units.h"
+#include "disk/shared_memory.h"
 #include "penstock/io_mode.h"
 #include "task/task.h"
 
@@ -108,6 +109,11 @@ class Disk {
   virtual std::uint64_t block_bytes() const { return kBlockBytes; }
 
   virtual Task<Result<std::unique_ptr<File>>> open(std::string path, OpenOptions options) = 0;
+  // Makes `path` a file of `size_bytes` zeros (whole blocks), replacing the contents of one that is
+  // there, reserves its space, and maps it. Its name is durable after sync_directory(). kNotSupported
+  // where a store into reserved space can fail (btrfs), or space cannot be reserved; kNoSpace.
+  virtual Task<Result<std::unique_ptr<SharedMemory>>> create_shared(std::string path,
+                                                                    std::uint64_t size_bytes) = 0;
   // Atomically; replaces a file that is at `to`.
   virtual Task<Result<void>> rename(std::string from, std::string to) = 0;
   virtual Task<Result<void>> remove(std::string path) = 0;

@@ -31,6 +31,42 @@ TEST_P(DiskContract, DurableWritesAreReadBack) {
   EXPECT_TRUE(same_bytes(filled(*result), data.view()));
 }
 
+TEST_P(DiskContract, SharedMemoryIsTheContentsOfItsFile) {
+  auto memory = run(disk().create_shared(at("shared"), 4 * kBlockBytes));
+  if (!memory && memory.error().code() == ErrorCode::kNotSupported)
+    GTEST_SKIP() << memory.error().message();
+  ASSERT_TRUE(memory) << memory.error().message();
+  const MutableBytes bytes = (*memory)->bytes();
+  ASSERT_EQ(bytes.size(), 4 * kBlockBytes);
+  EXPECT_TRUE(std::ranges::all_of(bytes, [](std::byte byte) { return byte == std::byte{0}; }));
+  const SharedSlice data = pattern(2 * kBlockBytes, 9);
+  std::ranges::copy(data.view(), bytes.begin() + kBlockBytes);
+  // While it is mapped, and after.
+  for (int i = 0; i < 2; ++i) {
+    const auto file = run(disk().open(at("shared"), {}));
+    ASSERT_TRUE(file) << file.error().message();
+    const Result<ReadResult> result = read(**file, kBlockBytes, 2 * kBlockBytes);
+    ASSERT_TRUE(result);
+    EXPECT_TRUE(same_bytes(filled(*result), data.view()));
+    memory->reset();
+  }
+}
+
+TEST_P(DiskContract, SharedMemoryReplacesWhatWasInItsFile) {
+  for (const std::uint64_t blocks : {3, 1, 2}) {
+    auto memory = run(disk().create_shared(at("shared"), blocks * kBlockBytes));
+    if (!memory && memory.error().code() == ErrorCode::kNotSupported)
+      GTEST_SKIP() << memory.error().message();
+    ASSERT_TRUE(memory) << memory.error().message();
+    const MutableBytes bytes = (*memory)->bytes();
+    EXPECT_TRUE(std::ranges::all_of(bytes, [](std::byte byte) { return byte == std::byte{0}; }));
+    std::ranges::fill(bytes, std::byte{7});
+  }
+  const auto info = run(disk().info(at("shared")));
+  ASSERT_TRUE(info);
+  EXPECT_EQ(info->size_bytes, 2 * kBlockBytes);
+}
+
 TEST_P(DiskContract, ALaterWriteReplacesAnEarlierOne) {
   const auto file = create("file");
   ASSERT_TRUE(write(*file, 0, pattern(4 * kBlockBytes, 1)));

@@ -13,6 +13,9 @@ namespace {
 constexpr int kMaxDisturbedCalls = 8;
 static_assert(kMaxDisturbedCalls < Transfer::kMaxIdleCalls);
 
+// Of the steps, one in so many finds the kernel writing back what was stored into shared memory.
+constexpr std::uint64_t kWriteBackOneIn = 16;
+
 Unexpected gone() { return fail(ErrorCode::kClosed, "the simulated machine is gone"); }
 
 // Stores the value of a result, for an operation's effect, which has none.
@@ -64,6 +67,41 @@ class SimDisk::LateWrite final : public Scheduler::Timer {
   Instant when_;
 };
 
+// Memory of a running process; the file's image is behind it until somebody could see the difference.
+class SimDisk::Mapping final : public SharedMemory {
+ public:
+  Mapping(SimDisk& disk, SimNode::Pointer file, AlignedBuffer memory)
+      : SharedMemory(memory.span()),
+        disk_(disk),
+        file_(std::move(file)),
+        memory_(std::move(memory)),
+        written_back_(memory_.span().begin(), memory_.span().end()) {
+    disk_.mappings_.push_back(this);
+  }
+  ~Mapping() override {
+    if (disk_.has_crashed_) return;
+    write_back();
+    disk_.mappings_.remove(this);
+  }
+
+  void write_back() {
+    for (std::size_t at = 0; at < memory_.capacity(); at += kSectorBytes) {
+      const ByteView now = memory_.view().subspan(at, kSectorBytes);
+      const MutableBytes before = MutableBytes(written_back_).subspan(at, kSectorBytes);
+      if (std::ranges::equal(now, before)) continue;
+      const bool has_space = disk_.storage_.write(*file_, FilePosition{at}, now, Durability::kNone);
+      PENSTOCK_ASSERT(has_space, "shared memory has its space reserved");
+      std::ranges::copy(now, before.begin());
+    }
+  }
+
+ private:
+  SimDisk& disk_;
+  SimNode::Pointer file_;
+  AlignedBuffer memory_;
+  std::vector<std::byte> written_back_;
+};
+
 SimDisk::SimDisk(SimStorage& storage, Scheduler& scheduler, SimDiskOptions options)
     : storage_(storage),
       scheduler_(scheduler),
@@ -71,7 +109,8 @@ SimDisk::SimDisk(SimStorage& storage, Scheduler& scheduler, SimDiskOptions optio
       latency_random_(options_.seed),
       fault_random_(latency_random_.split()),
       // From a copy: whether there are disturbances shifts nobody else's numbers.
-      disturbance_random_(Random(fault_random_).split()) {
+      disturbance_random_(Random(fault_random_).split()),
+      write_back_random_(Random(disturbance_random_).split()) {
   PENSTOCK_ASSERT(options_.latency_min <= options_.latency_max,
                   "the smallest latency is the greater one");
   PENSTOCK_ASSERT(is_aligned(options_.block_bytes, kSectorBytes) && options_.block_bytes <= kBlockBytes,
@@ -83,6 +122,7 @@ SimDisk::SimDisk(SimStorage& storage, Scheduler& scheduler, SimDiskOptions optio
 
 SimDisk::~SimDisk() {
   PENSTOCK_ASSERT(in_flight_.empty(), "a disk was destroyed before its operations ended");
+  PENSTOCK_ASSERT(has_crashed_ || mappings_.empty(), "a disk was destroyed before what it has mapped");
   if (!has_crashed_) detach();
 }
 
@@ -110,6 +150,8 @@ void SimDisk::crash(SimCrash how) {
   has_crashed_ = true;
   for (const Operation* operation : in_flight_) settle(*operation, how);
   in_flight_.clear();
+  write_back_mappings();
+  mappings_.clear();
   detach();
   if (how == SimCrash::kPowerCut) storage_.power_cut(fault_random_);
   fold(static_cast<std::uint64_t>(how));
@@ -149,6 +191,24 @@ Task<Result<std::unique_ptr<File>>> SimDisk::open(std::string path, OpenOptions 
   Result<void> result = co_await perform(operation);
   if (!result) co_return Unexpected(result.error());
   co_return std::make_unique<OpenFile>(*this, std::move(node), std::move(path), options.write);
+}
+
+Task<Result<std::unique_ptr<SharedMemory>>> SimDisk::create_shared(std::string path,
+                                                                   std::uint64_t size_bytes) {
+  SimNode::Pointer node;
+  Operation operation{.op = SimOp::kCreateShared, .path = path, .length_bytes = size_bytes};
+  operation.effect = [&]() -> Result<void> {
+    auto opened = keep(storage_.open(path, {.write = true, .create = true}), node);
+    if (!opened) return opened;
+    storage_.truncate(*node, 0);
+    if (storage_.allocate(*node, size_bytes)) return {};
+    return Unexpected(Error::from_errno(ENOSPC, fmt::format("create_shared {}", path)));
+  };
+  Result<void> result = co_await perform(operation);
+  if (!result) co_return Unexpected(result.error());
+  AlignedBuffer memory(size_bytes);
+  std::ranges::fill(memory.span(), std::byte{0});
+  co_return std::make_unique<Mapping>(*this, std::move(node), std::move(memory));
 }
 
 Task<Result<void>> SimDisk::rename(std::string from, std::string to) {
@@ -263,6 +323,7 @@ Result<void> SimDisk::end(Operation& operation) {
   PENSTOCK_ASSERT(operation.op != SimOp::kWrite || crc32c(operation.data) == operation.checksum,
                   "a buffer was changed while it was being written");
   if (has_crashed_) return gone();
+  if (operation.op == SimOp::kRead) write_back_mappings();
   in_flight_.remove(&operation);
   return operation.fault ? end_with_fault(operation) : operation.effect();
 }
@@ -286,8 +347,13 @@ Result<void> SimDisk::end_with_fault(Operation& operation) {
       fault.errno_value, fmt::format("{} {} (injected)", to_string(operation.op), operation.path)));
 }
 
+void SimDisk::write_back_mappings() {
+  for (Mapping* mapping : mappings_) mapping->write_back();
+}
+
 void SimDisk::step() {
   if (has_crashed_) return;
+  if (!mappings_.empty() && write_back_random_.one_in(kWriteBackOneIn)) write_back_mappings();
   if (steps_ == crash_after_steps_) {
     crash(crash_how_);
   } else {

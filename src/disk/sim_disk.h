@@ -22,6 +22,11 @@
 // no effect. So coroutines unwind by themselves and the scheduler drains: let them, destroy this
 // SimDisk, and make the next one on the same SimStorage.
 //
+// Shared memory. A store is in the file at once, for reads and for whoever comes after a kill. The
+// kernel may write any page to the medium at any time, so a power cut finds of each sector what was
+// durable when the file was made, what is there now, or something in between. What is stored after a
+// crash is nowhere.
+//
 // Calls. A read or write is one device call or several, as on the real disks: a call may be cut short,
 // move nothing, or be turned away (EINTR, EAGAIN, ECANCELED), and the rest is asked for again
 // (transfer.h). Of what a write call did not say it had moved, any subset of the sectors may be there.
@@ -122,6 +127,8 @@ class SimDisk final : public Disk {
   std::uint64_t block_bytes() const override { return options_.block_bytes; }
 
   Task<Result<std::unique_ptr<File>>> open(std::string path, OpenOptions options) override;
+  Task<Result<std::unique_ptr<SharedMemory>>> create_shared(std::string path,
+                                                            std::uint64_t size_bytes) override;
   Task<Result<void>> rename(std::string from, std::string to) override;
   Task<Result<void>> remove(std::string path) override;
   Task<Result<void>> remove_directory(std::string path) override;
@@ -134,6 +141,7 @@ class SimDisk final : public Disk {
  private:
   class OpenFile;
   class LateWrite;
+  class Mapping;
   struct Operation;
 
   Task<Result<void>> perform(Operation& operation);
@@ -143,6 +151,7 @@ class SimDisk final : public Disk {
   Result<void> end_with_fault(Operation& operation);
   void settle(const Operation& operation, SimCrash how);
   void land_late_writes(const SimNode& file);
+  void write_back_mappings();
   void detach();
   void step();
   Duration latency();
@@ -159,8 +168,10 @@ class SimDisk final : public Disk {
   Random latency_random_;
   Random fault_random_;  // apart, so that a fault does not change the latencies before it
   Random disturbance_random_;
+  Random write_back_random_;
   std::list<Operation*> in_flight_;
   std::list<LateWrite> late_writes_;
+  std::list<Mapping*> mappings_;
   SimFaults faults_;
   std::uint64_t steps_ = 0;
   std::uint64_t crash_after_steps_ = std::numeric_limits<std::uint64_t>::max();

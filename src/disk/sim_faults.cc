@@ -27,6 +27,7 @@ bool can_happen(SimFaultKind kind, SimOp op) {
 std::string_view to_string(SimOp op) {
   switch (op) {
     case SimOp::kOpen: return "open";
+    case SimOp::kCreateShared: return "create_shared";
     case SimOp::kRead: return "read";
     case SimOp::kWrite: return "write";
     case SimOp::kSync: return "sync";

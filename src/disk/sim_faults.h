@@ -18,6 +18,7 @@ namespace penstock {
 
 enum class SimOp {
   kOpen,
+  kCreateShared,
   kRead,
   kWrite,
   kSync,

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "disk/mapped_file.h"
 #include "disk/posix_ops.h"
 #include "disk/transfer.h"
 
@@ -133,6 +134,12 @@ Task<Result<std::unique_ptr<File>>> UringDisk::open(std::string path, OpenOption
   const int result = co_await call(entry);
   if (result < 0) co_return Unexpected(posix::open_error(-result, path, mode_));
   co_return std::make_unique<UringFile>(std::move(path), Descriptor(result), *this);
+}
+
+Task<Result<std::unique_ptr<SharedMemory>>> UringDisk::create_shared(std::string path,
+                                                                     std::uint64_t size_bytes) {
+  auto call = [&] { return posix::create_shared(path, size_bytes); };
+  co_return co_await BlockingCall(executor_, call);
 }
 
 Task<Result<void>> UringDisk::rename(std::string from, std::string to) {

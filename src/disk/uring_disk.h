@@ -27,6 +27,8 @@ class UringDisk final : public Disk {
   IoMode mode() const override { return mode_; }
 
   Task<Result<std::unique_ptr<File>>> open(std::string path, OpenOptions options) override;
+  Task<Result<std::unique_ptr<SharedMemory>>> create_shared(std::string path,
+                                                            std::uint64_t size_bytes) override;
   Task<Result<void>> rename(std::string from, std::string to) override;
   Task<Result<void>> remove(std::string path) override;
   Task<Result<void>> remove_directory(std::string path) override;

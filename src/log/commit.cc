@@ -17,7 +17,7 @@ std::uint64_t Commit::device_bytes_with(std::uint64_t batch_bytes) const {
   return align_up(place_after(used_bytes_) + kEntryHeaderBytes + batch_bytes, kBlockBytes);
 }
 
-void Commit::add(ByteView batch, const BatchHeader& header) {
+ByteView Commit::add(ByteView batch, const BatchHeader& header) {
   const std::size_t entry_at = place_after(used_bytes_);
   const std::size_t end = entry_at + kEntryHeaderBytes + batch.size();
   reserve(end);
@@ -28,6 +28,13 @@ void Commit::add(ByteView batch, const BatchHeader& header) {
   batches_.push_back(PlacedBatch{entry_at, header});
   used_bytes_ = end;
   payload_bytes_ += batch.size();
+  return copy;
+}
+
+SharedSlice Commit::batch_bytes(const PlacedBatch& batch) const {
+  const std::size_t at = batch.entry_at + kEntryHeaderBytes;
+  if (!bytes_.empty()) return bytes_.slice(at, batch.header.total_bytes);
+  return SharedSlice::copy_of(buffer_.view().subspan(at, batch.header.total_bytes));
 }
 
 const SharedSlice& Commit::lay_out(Salt salt, FilePosition position, std::uint64_t sequence,

@@ -26,15 +26,24 @@ class Commit {
     BatchHeader header;
   };
 
-  explicit Commit(Scheduler& scheduler) : settled_(scheduler) {}
+  enum class Acknowledged {
+    kWhenDurable,
+    kFromMemory,  // each batch when it is added: what is in here has been promised already
+  };
+
+  explicit Commit(Scheduler& scheduler, Acknowledged acknowledged = Acknowledged::kWhenDurable)
+      : acknowledged_(acknowledged), settled_(scheduler) {}
+
+  Acknowledged acknowledged() const { return acknowledged_; }
 
   // --- Collecting ---
 
   bool empty() const { return batches_.empty(); }
   // What the commit would take on the device with one more batch of this size.
   std::uint64_t device_bytes_with(std::uint64_t batch_bytes) const;
-  // Copies `batch` in, stamped. `header` is the batch's header with the stamped offset and epoch.
-  void add(ByteView batch, const BatchHeader& header);
+  // Copies `batch` in, stamped; returns the copy, which stays until the next add(). `header` is the
+  // batch's header with the stamped offset and epoch.
+  ByteView add(ByteView batch, const BatchHeader& header);
 
   // --- Leaving ---
 
@@ -42,15 +51,15 @@ class Commit {
   const SharedSlice& lay_out(Salt salt, FilePosition position, std::uint64_t sequence,
                              Offset durable_end);
 
-  // --- Laid out ---
-
   FilePosition position() const { return position_; }
   const SharedSlice& bytes() const { return bytes_; }
+
+  // --- Any time ---
+
   std::uint64_t device_bytes() const { return align_up(used_bytes_, kBlockBytes); }
   const std::vector<PlacedBatch>& batches() const { return batches_; }
-  SharedSlice batch_bytes(const PlacedBatch& batch) const {
-    return bytes_.slice(batch.entry_at + kEntryHeaderBytes, batch.header.total_bytes);
-  }
+  // Shares the commit's memory; while it still collects, a copy.
+  SharedSlice batch_bytes(const PlacedBatch& batch) const;
   Offset base_offset() const { return batches_.front().header.base_offset; }
   Offset next_offset() const { return batches_.back().header.next_offset(); }
   // Memory held, for budgets.
@@ -68,6 +77,7 @@ class Commit {
  private:
   void reserve(std::size_t size_bytes);
 
+  Acknowledged acknowledged_;
   AlignedBuffer buffer_;  // while collecting
   SharedSlice bytes_;     // once laid out
   std::size_t used_bytes_ = 0;

@@ -15,6 +15,7 @@ Partition::Partition(LogContext context, std::string directory, PartitionId id,
       prepared_(context.scheduler),
       commit_finished_(context.scheduler),
       pending_bytes_(context.scheduler, static_cast<std::int64_t>(options.pending_bytes)),
+      persist_timer_(context.scheduler),
       tail_(options.tail_bytes),
       trim_turn_(context.scheduler, 1),
       gate_(context.scheduler),
@@ -43,6 +44,10 @@ Task<Result<std::unique_ptr<Partition>>> Partition::open(LogContext context, std
   partition->recovery_report_ = std::move(recovered->report);
   const Offset end = recovered->next_offset;
   partition->marks_ = Marks{recovered->log_start, end, end, end, end};
+  if (auto taken = co_await partition->take_in_unsynced(); !taken) {
+    (void)co_await partition->close();
+    co_return Unexpected(taken.error().context(partition->id_.to_string()));
+  }
   co_return partition;
 }
 
@@ -68,15 +73,24 @@ Task<Result<Partition::Ticket>> Partition::append(ByteView batch, std::int32_t l
 
   header->base_offset = marks_.append_end;
   header->leader_epoch = leader_epoch;
-  Commit& commit = collecting(batch.size());
-  commit.add(batch, *header);
+  const bool from_memory = can_acknowledge_from_memory(batch.size());
+  const CommitRef commit = collecting(batch.size(), from_memory ? Commit::Acknowledged::kFromMemory
+                                                                : Commit::Acknowledged::kWhenDurable);
+  const ByteView stored = commit->add(batch, *header);
   marks_.append_end = header->next_offset();
+  if (from_memory) {
+    pending_bytes_.release(units);
+    acknowledge_from_memory(stored, *header);
+  } else {
+    leave_below_ = marks_.append_end;
+  }
   check_marks();
   start_committing();
-  co_return Ticket{header->base_offset, header->next_offset(), collected_.back()};
+  co_return Ticket{header->base_offset, header->next_offset(), commit};
 }
 
 Task<Result<void>> Partition::wait_acknowledged(Ticket ticket, Instant deadline) {
+  if (ticket.commit->acknowledged() == Commit::Acknowledged::kFromMemory) co_return Result<void>();
   co_return co_await ticket.commit->wait(deadline);
 }
 
@@ -97,11 +111,16 @@ void Partition::check_marks() const {
       marks_.durable_end <= marks_.high_watermark && marks_.high_watermark <= marks_.append_end,
       "durable_end <= high_watermark <= append_end");
 }
+
 // --- The end -------------------------------------------------------------------------------------
 
-// Ends everything that changes state. Appends that were taken in get their outcome first.
+// Ends everything that changes state. Appends that were taken in get their outcome first, and what was
+// acknowledged from memory is written, if that is possible.
 Task<void> Partition::quiesce() {
   co_await gate_.close();
+  persist_collected();
+  persist_timer_.pulse();
+  start_committing();
   while (committing_ || !in_flight_.empty()) co_await commit_finished_.wait();
   next_demand_.abandon();
   if (context_.catch_up != nullptr) context_.catch_up->drop_all(directory_);
@@ -125,7 +144,13 @@ Task<Result<void>> Partition::close() {
     if (auto sealed = co_await seal(context_.disk, *segment, SealCut::kToData); !sealed)
       co_return sealed;
   }
-  co_return Result<void>();
+  if (!collected_.empty()) {
+    co_return fail(
+        ErrorCode::kNoSpace,
+        "{}: no space to write what is acknowledged from memory; it is kept for the next start",
+        id_.to_string());
+  }
+  co_return co_await remove_unsynced();
 }
 
 Task<Result<void>> Partition::destroy() {

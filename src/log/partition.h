@@ -10,6 +10,7 @@
 // state change happens between suspension points of one coroutine at a time: see docs/design.md.
 #pragma once
 
+#include <chrono>
 #include <deque>
 #include <memory>
 #include <string>
@@ -17,6 +18,7 @@
 
 #include "base/random.h"
 #include "disk/disk.h"
+#include "file/shared_arena.h"
 #include "log/catch_up.h"
 #include "log/commit.h"
 #include "log/recovery.h"
@@ -28,6 +30,21 @@
 
 namespace penstock::log {
 
+// When an append is acknowledged.
+enum class CommitPolicy {
+  kSync,   // when it is on the device
+  kBatch,  // when it is in memory that outlives the process; it goes to the device with others, later
+};
+
+// With kBatch, what is acknowledged goes to the device when one of these is reached.
+inline constexpr std::uint64_t kPersistBytesMin = 4 * kKiB;
+inline constexpr std::uint64_t kPersistBytesMax = 64 * kMiB;
+struct PersistThresholds {
+  std::uint64_t records = 1024;
+  std::uint64_t bytes = kMiB;
+  Duration interval = std::chrono::seconds(1);  // since the oldest of them was acknowledged
+};
+
 struct PartitionOptions {
   // The largest segment; a power of two. Segments grow up to it by doubling from the pool's smallest.
   std::uint64_t segment_bytes = 128 * kMiB;
@@ -35,10 +52,12 @@ struct PartitionOptions {
   std::uint32_t commit_depth = 2;
   // A commit stops collecting here; a single larger batch still goes out whole.
   std::uint64_t commit_bytes = kMiB;
-  // Appended and not yet durable; beyond it append() waits.
+  // Appended and not yet acknowledged; beyond it append() waits.
   std::uint64_t pending_bytes = 16 * kMiB;
   // Newest bytes kept in memory for readers that keep up.
   std::uint64_t tail_bytes = 4 * kMiB;
+  CommitPolicy commit = CommitPolicy::kSync;
+  PersistThresholds persist{};
 };
 
 // What is kept of a log; nothing said keeps everything.
@@ -105,9 +124,10 @@ class Partition {
   // segment), kFenced, kClosed, kCorrupt (not a batch).
   Task<Result<Ticket>> append(ByteView batch, std::int32_t leader_epoch);
 
-  // Waits for the batch's commit. Errors: kNoSpace (nothing was kept; later appends may succeed), kIo
-  // and kFenced (whether the batch is kept is found out by the next recovery), kTimeout (it may yet
-  // become durable).
+  // Waits until the batch is acknowledged: durable, or with CommitPolicy::kBatch in memory that
+  // outlives the process, where there was room for it. Errors: kNoSpace (nothing was kept; later
+  // appends may succeed), kIo and kFenced (whether the batch is kept is found out by the next
+  // recovery), kTimeout (it may yet become durable).
   Task<Result<void>> wait_acknowledged(Ticket ticket, Instant deadline = Instant::kNever);
 
   // Whole durable batches from the one that contains `from`; none when `from` is the durable end.
@@ -155,7 +175,8 @@ class Partition {
   Partition(LogContext context, std::string directory, PartitionId id, PartitionOptions options);
 
   // Committing.
-  Commit& collecting(std::uint64_t batch_bytes);
+  const CommitRef& collecting(std::uint64_t batch_bytes, Commit::Acknowledged acknowledged);
+  bool is_due() const;
   void start_committing();
   Task<void> commit_loop(Gate::Hold hold);
   Task<void> write(CommitRef commit, SegmentRef segment, Gate::Hold hold);
@@ -168,6 +189,28 @@ class Partition {
   void report(Reporter::Severity severity, std::string_view what) const;
   void notify();
   void check_marks() const;
+
+  // Acknowledging from memory.
+  bool can_acknowledge_from_memory(std::uint64_t batch_bytes) const;
+  void acknowledge_from_memory(ByteView batch, const BatchHeader& header);
+  void persist_collected();
+  void start_persist_timer();
+  Task<void> persist_in_time(Gate::Hold hold);
+  void try_again_later();
+  Task<Result<void>> persist_below(Offset end);
+  void strand(const CommitRef& commit, const Error& error);
+  template <typename Visit>
+  void visit_unpersisted(Visit visit) const;
+  Batches read_unpersisted(Offset from, ReadLimits limits) const;
+  std::optional<SharedSlice> find_time_unpersisted(std::int64_t timestamp_ms) const;
+  void release_unsynced();
+  Task<void> make_arena_in_background(Gate::Hold hold);
+  Task<void> make_arena();
+  Task<Result<void>> take_in_unsynced();
+  Task<Result<void>> set_unsynced_aside(std::string_view reason);
+  Task<Result<void>> remove_unsynced();
+  file::ArenaIdentity arena_identity() const;
+  std::string unsynced_path() const;
 
   // Segments.
   bool has_room(std::uint64_t device_bytes) const;
@@ -183,11 +226,12 @@ class Partition {
   SegmentPool::Preparation preparation() const;
   SegmentRef segment_of(Offset offset) const;
   Task<Result<Batches>> read_from_device(SegmentRef segment, Offset from, ReadLimits limits);
+  Task<Result<std::optional<SharedSlice>>> find_time_in(SegmentRef segment, std::int64_t timestamp_ms);
   Task<void> quiesce();
 
   // Deleting from the beginning.
   Offset start_to_keep(const Retention& keep) const;
-  bool is_idle() const { return !committing_ && in_flight_.empty(); }
+  bool is_idle() const { return !committing_ && in_flight_.empty() && collected_.empty(); }
   bool can_go(const Segment& segment, Offset start) const;
   Task<Result<void>> move_start(Offset start);
   Task<Result<void>> remove_below_start();
@@ -224,11 +268,29 @@ class Partition {
     SegmentRef segment;
     bool written = false;
   };
-  std::deque<CommitRef> collected_;  // not yet submitted; the last one is still collecting
-  std::deque<InFlight> in_flight_;   // in the order of submission
+  // Not yet submitted; the last one is still collecting. First those that are acknowledged, if any.
+  std::deque<CommitRef> collected_;
+  Offset leave_below_;              // what collects below this is to be submitted
+  std::deque<InFlight> in_flight_;  // in the order of submission
   Event commit_finished_;
   bool committing_ = false;
-  Semaphore pending_bytes_;
+  Semaphore pending_bytes_;  // appended and not acknowledged
+
+  // Of a batch topic: acknowledged from memory, and not to be submitted yet.
+  struct Unpersisted {
+    std::uint64_t records = 0;
+    std::uint64_t bytes = 0;
+  };
+  std::unique_ptr<file::SharedArena> arena_;  // holds what lies between durable end and high watermark
+  bool making_arena_ = false;
+  bool is_arena_unsupported_ = false;
+  Instant make_arena_at_;
+  Unpersisted unpersisted_;
+  Instant persist_at_;
+  bool persist_timer_runs_ = false;
+  Event persist_timer_;
+  std::deque<CommitRef> stranded_;  // acknowledged; only the shared memory has it, since writing failed
+
   Tail tail_;
   Semaphore trim_turn_;  // one deletion from the beginning at a time
   Gate gate_;            // appends, reads and deletions from the beginning

@@ -6,16 +6,20 @@
 
 namespace penstock::log {
 
-Commit& Partition::collecting(std::uint64_t batch_bytes) {
-  const bool fits = !collected_.empty() &&
-                    (collected_.back()->empty() ||
-                     collected_.back()->device_bytes_with(batch_bytes) <= options_.commit_bytes);
-  if (!fits) collected_.push_back(std::make_shared<Commit>(context_.scheduler));
-  return *collected_.back();
+const CommitRef& Partition::collecting(std::uint64_t batch_bytes, Commit::Acknowledged acknowledged) {
+  const bool fits = !collected_.empty() && collected_.back()->acknowledged() == acknowledged &&
+                    collected_.back()->device_bytes_with(batch_bytes) <= options_.commit_bytes;
+  if (!fits) collected_.push_back(std::make_shared<Commit>(context_.scheduler, acknowledged));
+  return collected_.back();
+}
+
+// Whether the oldest of what collects is to leave now.
+bool Partition::is_due() const {
+  return !collected_.empty() && collected_.front()->base_offset() < leave_below_;
 }
 
 void Partition::start_committing() {
-  if (committing_ || collected_.empty()) return;
+  if (committing_ || !is_due()) return;
   auto hold = background_.enter();
   if (!hold) {
     fail_collected(hold.error());
@@ -26,7 +30,7 @@ void Partition::start_committing() {
 }
 
 Task<void> Partition::commit_loop(Gate::Hold) {
-  while (!collected_.empty() && !fence_) {
+  while (is_due() && !fence_) {
     if (in_flight_.size() >= options_.commit_depth) {
       co_await commit_finished_.wait();
       continue;
@@ -84,28 +88,37 @@ void Partition::acknowledge() {
                             kEntryHeaderBytes + batch.header.total_bytes);
     }
     marks_.durable_end = durable.commit->next_offset();
-    marks_.high_watermark = marks_.durable_end;
+    marks_.high_watermark = std::max(marks_.high_watermark, marks_.durable_end);
     check_marks();
     tail_.add(durable.commit);
     settle(*durable.commit, std::nullopt);
     moved = true;
   }
-  if (moved) notify();
+  if (!moved) return;
+  release_unsynced();
+  notify();
 }
 
 void Partition::settle(Commit& commit, std::optional<Error> error) {
-  for (const Commit::PlacedBatch& batch : commit.batches())
-    pending_bytes_.release(batch.header.total_bytes);
+  if (commit.acknowledged() == Commit::Acknowledged::kWhenDurable) {
+    for (const Commit::PlacedBatch& batch : commit.batches())
+      pending_bytes_.release(batch.header.total_bytes);
+  }
   commit.settle(std::move(error));
 }
 
-// Nothing of these commits was submitted, so their offsets were never given to anybody: they are free
-// again.
+// Nothing of these commits was submitted, so the offsets of what is not acknowledged were never given
+// to anybody: they are free again. What is acknowledged comes first, and stays for the next try.
 void Partition::fail_collected(const Error& error) {
-  std::deque<CommitRef> failed;
-  failed.swap(collected_);
-  marks_.append_end = marks_.written_end;
+  const auto first_failed =
+      std::ranges::find(collected_, Commit::Acknowledged::kWhenDurable,
+                        [](const CommitRef& commit) { return commit->acknowledged(); });
+  const std::deque<CommitRef> failed(first_failed, collected_.end());
+  collected_.erase(first_failed, collected_.end());
+  marks_.append_end = std::max(marks_.written_end, marks_.high_watermark);
+  leave_below_ = marks_.written_end;
   for (const CommitRef& commit : failed) settle(*commit, error);
+  if (!collected_.empty()) try_again_later();
 }
 
 // A write failed: what the device holds of it, nobody knows. No more writes until it has been read
@@ -119,10 +132,10 @@ void Partition::fence_off(const Error& error) {
   }
   std::deque<InFlight> lost;
   lost.swap(in_flight_);
-  for (const InFlight& flight : lost) settle(*flight.commit, error);
+  for (const InFlight& flight : lost) strand(flight.commit, error);
   std::deque<CommitRef> failed;
   failed.swap(collected_);
-  for (const CommitRef& commit : failed) settle(*commit, fence_);
+  for (const CommitRef& commit : failed) strand(commit, *fence_);
   notify();
 }
 

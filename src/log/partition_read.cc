@@ -20,6 +20,7 @@ Task<Result<Batches>> Partition::read(Offset from, ReadLimits limits) {
                    from, marks_.log_start, marks_.high_watermark);
   }
   if (from == marks_.high_watermark) co_return Batches();
+  if (from >= marks_.durable_end) co_return read_unpersisted(from, limits);
   if (auto recent = tail_.read(from, limits)) {
     if (context_.catch_up != nullptr) context_.catch_up->drop(directory_, from);
     co_return std::move(*recent);
@@ -49,37 +50,42 @@ SegmentRef Partition::segment_of(Offset offset) const {
   return *std::prev(after);
 }
 
+// One segment after the other as they are when it is their turn: what becomes durable meanwhile is
+// found there, and only what is not durable in the end is looked for in memory.
 Task<Result<std::optional<SharedSlice>>> Partition::find_time(std::int64_t timestamp_ms) {
   auto hold = gate_.enter();
   if (!hold) co_return fail(ErrorCode::kClosed, "{} is closed", id_.to_string());
-  const std::vector<SegmentRef> snapshot = segments_;
-  for (const SegmentRef& segment : snapshot) {
-    const auto place = segment->index.find_time(timestamp_ms);
-    if (!place) continue;
-    const SegmentScanner::Range range{place->position, segment->data_end};
-    FileWindows windows(*segment->file, kTimeSearchBytes);
-    SegmentScanner scanner(windows, segment->header.salt, range);
-    Offset expected = place->offset;
-    const Offset end = segment->next_offset;
-    while (expected < end) {
-      auto entry = co_await read_expected(scanner, *segment, expected, expected);
-      if (!entry) co_return Unexpected(entry.error());
-      const bool is_kept = entry->batch_header.next_offset() > marks_.log_start;
-      if (is_kept && entry->batch_header.max_timestamp_ms >= timestamp_ms) {
-        co_return std::optional<SharedSlice>(std::move(entry->batch));
-      }
-      expected = entry->batch_header.next_offset();
-    }
+  std::uint64_t last_number = 0;
+  while (true) {
+    const auto next = std::ranges::find_if(segments_, [&](const SegmentRef& segment) {
+      return segment->header.number > last_number && segment->index.find_time(timestamp_ms);
+    });
+    if (next == segments_.end()) co_return find_time_unpersisted(timestamp_ms);
+    last_number = (*next)->header.number;
+    auto found = co_await find_time_in(*next, timestamp_ms);
+    if (!found || *found) co_return found;
   }
-  co_return std::optional<SharedSlice>();
 }
 
-std::int64_t Partition::max_timestamp_ms() const {
-  std::int64_t latest_ms = -1;
-  for (const SegmentRef& segment : segments_) {
-    latest_ms = std::max(latest_ms, segment->index.max_timestamp_ms());
+Task<Result<std::optional<SharedSlice>>> Partition::find_time_in(SegmentRef segment,
+                                                                 std::int64_t timestamp_ms) {
+  const auto place = segment->index.find_time(timestamp_ms);
+  PENSTOCK_ASSERT(place.has_value(), "the segment has a place to begin at");
+  const SegmentScanner::Range range{place->position, segment->data_end};
+  FileWindows windows(*segment->file, kTimeSearchBytes);
+  SegmentScanner scanner(windows, segment->header.salt, range);
+  Offset expected = place->offset;
+  while (expected < segment->next_offset) {
+    scanner.extend(segment->data_end);
+    auto entry = co_await read_expected(scanner, *segment, expected, expected);
+    if (!entry) co_return Unexpected(entry.error());
+    const bool is_kept = entry->batch_header.next_offset() > marks_.log_start;
+    if (is_kept && entry->batch_header.max_timestamp_ms >= timestamp_ms) {
+      co_return std::optional<SharedSlice>(std::move(entry->batch));
+    }
+    expected = entry->batch_header.next_offset();
   }
-  return latest_ms;
+  co_return std::optional<SharedSlice>();
 }
 
 void Partition::note_damage(const Error& error) {

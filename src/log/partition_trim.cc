@@ -15,7 +15,11 @@ Task<Result<Offset>> Partition::delete_below(Offset start) {
                    "{}: nothing above offset {} can be deleted, and {} is asked", id_.to_string(),
                    marks_.high_watermark, start);
   }
-  if (auto moved = co_await move_start(start); !moved) co_return Unexpected(moved.error());
+  // On a full disk, the first deletion may make the room for what is not durable yet.
+  for (const Offset reached : {std::min(start, marks_.durable_end), start}) {
+    if (auto durable = co_await persist_below(reached); !durable) co_return Unexpected(durable.error());
+    if (auto moved = co_await move_start(reached); !moved) co_return Unexpected(moved.error());
+  }
   co_return marks_.log_start;
 }
 

@@ -328,6 +328,7 @@ void RecoveryReport::add(const RecoveryReport& other) {
   scanned_segment_count += other.scanned_segment_count;
   scanned_bytes += other.scanned_bytes;
   torn_bytes += other.torn_bytes;
+  unsynced_records += other.unsynced_records;
   findings.insert(findings.end(), other.findings.begin(), other.findings.end());
 }
 

@@ -24,7 +24,9 @@ struct RecoveryReport {
   std::uint32_t segment_count = 0;
   std::uint32_t scanned_segment_count = 0;
   std::uint64_t scanned_bytes = 0;
-  std::uint64_t torn_bytes = 0;       // whole entries behind a lost one, cut: never acknowledged
+  std::uint64_t torn_bytes = 0;  // whole entries behind a lost one, cut: never acknowledged
+  // Acknowledged from memory in the life before, which ended before they were on the device.
+  std::uint64_t unsynced_records = 0;
   std::vector<std::string> findings;  // damage, one sentence each: topic, partition, offsets, file
 
   void add(const RecoveryReport& other);

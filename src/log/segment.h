@@ -63,6 +63,15 @@ struct ReadLimits {
 struct Batches {
   std::vector<SharedSlice> batches;  // whole, in order, each with its offset stamped
   std::uint64_t size_bytes = 0;
+
+  // Whether one more batch may be added.
+  bool has_room(std::uint64_t batch_bytes, ReadLimits limits) const {
+    return size_bytes + batch_bytes <= limits.max_bytes || (batches.empty() && limits.at_least_one);
+  }
+  void add(SharedSlice batch) {
+    size_bytes += batch.size();
+    batches.push_back(std::move(batch));
+  }
 };
 
 enum class SealCut {

@@ -24,10 +24,8 @@ std::optional<Batches> Tail::read(Offset from, ReadLimits limits) const {
   for (; commit != commits_.end(); ++commit) {
     for (const Commit::PlacedBatch& batch : (*commit)->batches()) {
       if (batch.header.next_offset() <= from) continue;
-      const bool fits = found.size_bytes + batch.header.total_bytes <= limits.max_bytes;
-      if (!fits && !(found.batches.empty() && limits.at_least_one)) return found;
-      found.size_bytes += batch.header.total_bytes;
-      found.batches.push_back((*commit)->batch_bytes(batch));
+      if (!found.has_room(batch.header.total_bytes, limits)) return found;
+      found.add((*commit)->batch_bytes(batch));
     }
   }
   return found;

@@ -79,6 +79,10 @@ class ObservedDisk final : public Disk {
     if (!file) co_return Unexpected(file.error());
     co_return std::make_unique<ObservedFile>(std::move(*file), log_);
   }
+  Task<Result<std::unique_ptr<SharedMemory>>> create_shared(std::string path,
+                                                            std::uint64_t size_bytes) override {
+    return disk_.create_shared(std::move(path), size_bytes);
+  }
   Task<Result<void>> rename(std::string from, std::string to) override {
     return disk_.rename(std::move(from), std::move(to));
   }
