@@ -32,6 +32,10 @@ Task<Result<Batches>> Partition::read(Offset from, ReadLimits limits) {
                    from);
   }
   auto found = co_await read_from_device(segment, from, limits);
+  // Whoever reads ahead may have read the unfinished block before it was written again.
+  const bool may_be_stale =
+      !found && segment->header.entry_places == EntryPlaces::kAnywhere && !segment->sealed;
+  if (may_be_stale) found = co_await read_batches(segment, from, marks_.high_watermark, limits);
   if (!found) note_damage(found.error());
   co_return found;
 }
@@ -71,9 +75,8 @@ Task<Result<std::optional<SharedSlice>>> Partition::find_time_in(SegmentRef segm
                                                                  std::int64_t timestamp_ms) {
   const auto place = segment->index.find_time(timestamp_ms);
   PENSTOCK_ASSERT(place.has_value(), "the segment has a place to begin at");
-  const SegmentScanner::Range range{place->position, segment->data_end};
   FileWindows windows(*segment->file, kTimeSearchBytes);
-  SegmentScanner scanner(windows, segment->header.salt, range);
+  SegmentScanner scanner = segment->scanner(windows, place->position);
   Offset expected = place->offset;
   while (expected < segment->next_offset) {
     scanner.extend(segment->data_end);

@@ -24,7 +24,7 @@ SegmentReader::SegmentReader(SegmentRef segment, std::unique_ptr<Windows> window
                              SegmentIndex::Place start)
     : segment_(std::move(segment)),
       windows_(std::move(windows)),
-      scanner_(*windows_, segment_->header.salt, {start.position, segment_->data_end}),
+      scanner_(segment_->scanner(*windows_, start.position)),
       expected_(start.offset) {}
 
 Task<Result<Batches>> SegmentReader::read(Offset from, Offset below, ReadLimits limits) {
