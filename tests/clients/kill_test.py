@@ -200,7 +200,8 @@ class Campaign:
         for what, line in plants.items():
             planted = self.workspace.path / "planted"
             planted.write_text("".join([*lines[:middle], line, *lines[middle + 1:]]))
-            code, numbers, printed = ack_load.check(self.server, topic, [planted if path == victim else path for path in paths])
+            records = [planted if path == victim else path for path in paths]
+            code, numbers, printed = ack_load.check(self.server, topic, records)
             assert code == ack_load.BROKEN_PROMISE and int(numbers["findings"]) > 0, f"{what} went unnoticed:\n{printed}"
         print(f"planted and noticed: {', '.join(plants)}")
 
