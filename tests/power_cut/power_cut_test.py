@@ -21,6 +21,7 @@ import argparse
 import contextlib
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -78,16 +79,11 @@ class AckMarks:
 
 @contextlib.contextmanager
 def mounted_device(backing, path, make=None):
-    """The file system on `backing`, through a loop device; `make` is what makes it first."""
+    """The file system on `backing`, through a loop device that ends with the mount; `make` makes it first."""
     path.mkdir(exist_ok=True)
-    device = harness.run(["losetup", "--find", "--show", "--direct-io=on", backing]).decode().strip()
-    try:
-        if make is not None:
-            harness.run([*make, device])
-        harness.run(["mount", device, path])
-    finally:
-        # At once when it is not mounted; else when it no longer is, even if nobody is left to do it.
-        subprocess.run(["losetup", "--detach", device], check=True)
+    if make is not None:
+        harness.run([*make, backing])
+    harness.run(["mount", "-o", "loop", backing, path])
     try:
         yield path
     finally:
@@ -268,6 +264,7 @@ def main():
     if (reason := why_not()) is not None:
         harness.skip(reason)
     mounts.enter_mount_namespace()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # cleans up first
     seed = random.SystemRandom().randrange(10**9) if options.seed is None else options.seed
     print(f"power_cut_test --images {options.images} --seed {seed}", flush=True)
     file_systems = options.file_systems.split(",")
