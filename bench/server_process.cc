@@ -12,6 +12,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "bench/latency.h"
+
 namespace penstock::bench {
 
 namespace {
@@ -31,11 +33,16 @@ double seconds_of(const timeval& time) {
 }  // namespace
 
 ServerProcess::ServerProcess(std::string directory, std::vector<std::string> more_flags)
-    : directory_(std::move(directory)) {
+    : directory_(std::move(directory)), more_flags_(std::move(more_flags)) {
+  start();
+}
+
+void ServerProcess::start() {
+  banner_.clear();
   const std::string program =
       (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "penstock").string();
   std::vector<std::string> words = {program, "serve", "--listen", "127.0.0.1:0", "--data", directory_};
-  words.insert(words.end(), more_flags.begin(), more_flags.end());
+  words.insert(words.end(), more_flags_.begin(), more_flags_.end());
   int pipe_ends[2];
   if (::pipe(pipe_ends) != 0) die("cannot make a pipe");
   pid_ = ::fork();
@@ -66,6 +73,15 @@ ServerProcess::ServerProcess(std::string directory, std::vector<std::string> mor
     address_ = banner_.substr(at + kReadyWords.size(), end - at - kReadyWords.size());
     return;
   }
+}
+
+std::chrono::nanoseconds ServerProcess::restart_after_kill() {
+  ::kill(pid_, SIGKILL);
+  ::waitpid(pid_, nullptr, 0);
+  ::close(output_);
+  const Stopwatch stopwatch;
+  start();
+  return stopwatch.elapsed();
 }
 
 ServerProcess::~ServerProcess() {
