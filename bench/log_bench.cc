@@ -10,6 +10,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <thread>
 
 #include "bench/child_process.h"
 #include "bench/log_bench/group.h"
@@ -47,6 +48,8 @@ int measure(const Options& options, const std::string& directory) {
   return report.finish();
 }
 
+constexpr int kRemovalTries = 40;
+
 volatile pid_t measuring = -1;
 
 // Measures in a process of its own, so that what it leaves on the disk is removed however it ends.
@@ -69,7 +72,14 @@ int run(const Options& options) {
   ::sigaction(SIGTERM, &pass_on, nullptr);
   int status = 0;
   ::waitpid(measuring, &status, 0);
-  std::filesystem::remove_all(directory);
+  // What it had started may take a moment longer to die, and write until then.
+  std::error_code error;
+  for (int i = 0; i < kRemovalTries; ++i) {
+    std::filesystem::remove_all(directory, error);
+    if (!error) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  if (error) fmt::print(stderr, "log_bench: cannot remove {}: {}\n", directory, error.message());
   return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -48,6 +49,8 @@ void ServerProcess::start() {
   pid_ = ::fork();
   if (pid_ < 0) die("cannot fork");
   if (pid_ == 0) {
+    // Nobody stops a server whose benchmark was killed.
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     ::dup2(pipe_ends[1], STDOUT_FILENO);
     ::close(pipe_ends[0]);
     ::close(pipe_ends[1]);

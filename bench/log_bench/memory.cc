@@ -1,6 +1,8 @@
 // memory: what a partition holds that nobody uses.
 // depth: how many commits in flight are worth it.
 
+#include <signal.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 #include <fstream>
 
@@ -32,6 +34,8 @@ double resident_with(const Run& run, std::size_t count) {
 }  // namespace
 
 int be_idle_partitions(const std::string& directory, std::size_t count) {
+  // Without the one who asked there is nobody who would remove what it writes.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   LogShardOptions options;
   options.partition_count = count;
   LogShard shard(directory, options);
