@@ -4,12 +4,24 @@
 
 namespace penstock::log {
 
+namespace {
+
+// Half of what is overdue: where commits come so fast that small chunks are too slow, the chunks settle
+// at a size that keeps up, and the roll does not wait for the rest.
+std::uint64_t overdue_chunk(std::uint64_t overdue_bytes) {
+  return std::clamp(align_down(overdue_bytes / 2, ZeroPace::kChunkBytes), ZeroPace::kChunkBytes,
+                    ZeroPace::kRushChunkBytes);
+}
+
+}  // namespace
+
 Task<Result<std::uint64_t>> ZeroPace::next_chunk(const ZeroDemand& demand, std::uint64_t filled_bytes,
                                                  std::uint64_t size_bytes) {
   while (!demand.is_abandoned_) {
     if (demand.is_awaited_) co_return kRushChunkBytes;
-    const double filled_share = static_cast<double>(filled_bytes) / static_cast<double>(size_bytes);
-    if (filled_share < demand.due_share_) co_return kChunkBytes;
+    const auto due_bytes =
+        static_cast<std::uint64_t>(demand.due_share_ * static_cast<double>(size_bytes));
+    if (filled_bytes < due_bytes) co_return overdue_chunk(due_bytes - filled_bytes);
 
     const Instant held_until = commit_count_ > 0 ? ahead_from_ + kLongestHold : ahead_from_;
     if (scheduler_.now() >= held_until) {

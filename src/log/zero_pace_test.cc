@@ -144,6 +144,30 @@ TEST_F(Pace, WhatIsDueIsNotHeldBack) {
   sleep(milliseconds(10));
 }
 
+TEST_F(Pace, ChunksGrowWithWhatIsOverdue) {
+  ZeroPace pace(scheduler_, kRate);
+  ZeroDemand demand(pace);
+  constexpr std::uint64_t kSize = 128 * kMiB;
+  const auto chunk_at = [&](double due_share, std::uint64_t filled_bytes) {
+    demand.raise_to(due_share);
+    return scheduler_.run(pace.next_chunk(demand, filled_bytes, kSize));
+  };
+  EXPECT_EQ(chunk_at(0.5, kSize / 2 - kBlockBytes), kChunk) << "a commit or two";
+  EXPECT_EQ(chunk_at(0.5, kSize / 2 - 3 * kChunk), kChunk);
+  EXPECT_EQ(chunk_at(0.5, kSize / 2 - 8 * kChunk), 4 * kChunk) << "half of it";
+  EXPECT_EQ(chunk_at(0.5, 0), ZeroPace::kRushChunkBytes) << "and no more than at full speed";
+}
+
+TEST_F(Pace, ABacklogIsWorkedOffInFewChunks) {
+  ZeroPace pace(scheduler_, kRate);
+  ZeroDemand demand(pace);
+  demand.raise_to(1);
+  Filling filling;
+  scheduler_.run(fill(pace, demand, 128 * kMiB, filling));
+  EXPECT_EQ(filling.filled_bytes, 128 * kMiB) << "no chunk is larger than what is due";
+  EXPECT_LE(filling.chunks_at.size(), 128 * kMiB / ZeroPace::kRushChunkBytes + 8);
+}
+
 TEST_F(Pace, AFileInNeedDoesNotStarveTheOthers) {
   ZeroPace pace(scheduler_, kRate);
   ZeroDemand in_need(pace);
