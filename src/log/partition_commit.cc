@@ -64,7 +64,7 @@ Task<void> Partition::commit_loop(Gate::Hold) {
 }
 
 Task<void> Partition::write(CommitRef commit, SegmentRef segment, Gate::Hold) {
-  const ZeroPace::CommitHold in_flight = context_.pool.pace().enter_commit();
+  const CommitGaps::Hold in_flight = context_.pool.commit_gaps().enter();
   const SharedSlice& bytes = commit->bytes();
   auto written = co_await segment->file->write(commit->position(), bytes, Durability::kDevice);
   if (!written) {
