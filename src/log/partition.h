@@ -241,6 +241,7 @@ class Partition {
   SegmentRef segment_of(Offset offset) const;
   Task<Result<Batches>> read_from_device(SegmentRef segment, Offset from, ReadLimits limits);
   Task<Result<std::optional<SharedSlice>>> find_time_in(SegmentRef segment, std::int64_t timestamp_ms);
+  std::shared_ptr<File> open_at_pace(const SegmentRef& segment);
   Task<void> quiesce();
 
   // Deleting from the beginning.

@@ -74,7 +74,7 @@ bool Partition::shares_a_block_with_flight() const {
 }
 
 Task<void> Partition::write(CommitRef commit, SegmentRef segment, Gate::Hold) {
-  const ZeroPace::CommitHold in_flight = context_.pool.pace().enter_commit();
+  const CommitGaps::Hold in_flight = context_.pool.commit_gaps().enter();
   const SharedSlice& bytes = commit->bytes();
   auto written = co_await segment->file->write(commit->position(), bytes, Durability::kDevice);
   if (!written) {

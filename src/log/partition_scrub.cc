@@ -48,7 +48,8 @@ Task<Result<ScrubReport>> Partition::scrub(std::uint64_t bytes_per_second) {
 // rest.
 Task<Result<void>> Partition::scrub_segment(SegmentRef segment, std::uint64_t bytes_per_second,
                                             ScrubReport& report) {
-  FileWindows windows(*segment->file, kWindowBytes);
+  const std::shared_ptr<File> file = open_at_pace(segment);
+  FileWindows windows(*file, kWindowBytes);
   SegmentScanner scanner = segment->scanner(windows, kFirstCommit);
   const Instant begin = context_.scheduler.clock().now();
   std::uint64_t read_bytes = 0;

@@ -53,6 +53,10 @@ struct Segment {
   bool is_checkpointing = false;
   bool checkpoint_failed = false;  // no more of them
 
+  // Under which a SegmentCache keeps its blocks; 0: it was not asked yet. Says that a Segment is one
+  // file with one content: whoever puts another file in its place makes another Segment.
+  mutable std::uint64_t cache_number = 0;
+
   bool empty() const { return index.empty(); }
   std::string path() const { return directory + "/" + segment_file_name(header.number); }
 

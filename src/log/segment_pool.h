@@ -71,7 +71,9 @@ class SegmentPool {
 
   const SegmentPoolOptions& options() const { return options_; }
   std::uint64_t spare_bytes() const { return spare_bytes_; }
-  // Of this shard's zeros; its commits make themselves known here.
+  // The shard's commits make themselves known here.
+  CommitGaps& commit_gaps() { return gaps_; }
+  // Of this shard's zeros.
   ZeroPace& pace() { return pace_; }
 
  private:
@@ -104,6 +106,7 @@ class SegmentPool {
   std::uint64_t spare_bytes_ = 0;
   std::uint64_t next_name_ = 0;
   bool refilling_ = false;
+  CommitGaps gaps_;
   ZeroPace pace_;
   ZeroDemand refill_demand_;  // never in need: who takes a file that is not ready has it made
   Gate background_;

@@ -23,6 +23,8 @@ struct Entry {
   SharedSlice batch;
 
   FilePosition end() const { return position + header.entry_bytes(); }
+  // Header and batch, which lie in one piece; valid as long as `batch` is.
+  ByteView bytes() const { return {batch.data() - kEntryHeaderBytes, header.entry_bytes()}; }
 };
 
 class SegmentScanner {
