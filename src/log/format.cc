@@ -11,12 +11,14 @@ namespace {
 
 constexpr std::uint64_t kSegmentMagic = 0x314745534B4E4550;  // "PENKSEG1", little endian
 constexpr std::size_t kVersionAt = 8;
+constexpr std::size_t kFlagsAt = 10;
 constexpr std::size_t kPartitionAt = 12;
 constexpr std::size_t kTopicIdAt = 16;
 constexpr std::size_t kNumberAt = 32;
 constexpr std::size_t kSaltAt = 40;
 constexpr std::size_t kCreatedAt = 48;
 constexpr std::size_t kHeaderChecksumAt = 56;
+constexpr std::uint16_t kRewrittenFlag = 1;
 
 constexpr std::uint32_t kEntryMagic = 0x4E45504E;  // "NPEN"
 constexpr std::size_t kEntryChecksumAt = 4;
@@ -42,6 +44,7 @@ void SegmentHeader::encode(MutableBytes block) const {
   std::memset(block.data(), 0, kBlockBytes);
   store_le<std::uint64_t>(block, 0, kSegmentMagic);
   store_le<std::uint16_t>(block, kVersionAt, kFormatVersion);
+  store_le<std::uint16_t>(block, kFlagsAt, rewritten ? kRewrittenFlag : 0);
   store_le<std::int32_t>(block, kPartitionAt, partition);
   std::memcpy(block.data() + kTopicIdAt, topic_id.data(), topic_id.size());
   store_le<std::uint64_t>(block, kNumberAt, number);
@@ -63,6 +66,7 @@ Result<SegmentHeader> SegmentHeader::decode(ByteView block) {
                 version, kFormatVersion);
   }
   SegmentHeader header;
+  header.rewritten = (load_le<std::uint16_t>(block, kFlagsAt) & kRewrittenFlag) != 0;
   header.partition = load_le<std::int32_t>(block, kPartitionAt);
   std::memcpy(header.topic_id.data(), block.data() + kTopicIdAt, header.topic_id.size());
   header.number = load_le<std::uint64_t>(block, kNumberAt);

@@ -47,6 +47,9 @@ struct SegmentHeader {
   std::uint64_t number = 0;  // 1, 2, ... in the order of use; the file's name
   Salt salt = 0;
   std::int64_t created_ms = 0;
+  // Written after the fact, from a sealed segment: all its entries were durable before it had its name,
+  // and each of them says so of all of them.
+  bool rewritten = false;
 
   // `block` has at least kBlockBytes; all of them are written.
   void encode(MutableBytes block) const;

@@ -128,6 +128,10 @@ class Recovery {
       }
       if (seal) note_lost_end(*segment, *seal);
     }
+    if (segment->empty() && segment->header.rewritten) {
+      // It was made of acknowledged entries, so it is never one that was not used.
+      co_return co_await set_aside(number, no_readable_entry());
+    }
     if (segment->empty()) {
       without_entries_.push_back(number);
       co_return Result<void>();
@@ -237,9 +241,11 @@ class Recovery {
     segment.base_offset = seal.base_offset;
     segment.next_offset = seal.next_offset;
     segment.data_end = seal.data_end;
+    segment.entry_bytes = seal.entry_bytes;
     segment.index = std::move(seal.index);
     segment.damaged = std::move(seal.damaged);
     segment.sealed = true;
+    segment.indexed = true;
   }
 
   // The file is shorter than its index says: what is missing had been acknowledged, and its offsets are
@@ -274,7 +280,9 @@ class Recovery {
       // A killed process may have left entries that only the device's cache holds. They are about to be
       // served, so they must first be as durable as they look.
       if (auto synced = co_await segment.file->sync(SyncScope::kAll); !synced) co_return synced;
-      const SealCut cut = whole ? SealCut::kToData : SealCut::kNone;
+      // A rewritten one has its size from the beginning: what is behind its data is damage.
+      const bool has_spare = whole && !segment.header.rewritten;
+      const SealCut cut = has_spare ? SealCut::kToData : SealCut::kNone;
       auto sealed = co_await seal(disk_, segment, cut);
       if (!sealed && sealed.error().code() != ErrorCode::kNoSpace) co_return sealed;
       // On a full disk it is read without its seal, and scanned again at the next start.
@@ -373,6 +381,7 @@ Task<Result<ScanResult>> scan_segment(Scheduler& scheduler, Segment& segment,
   SegmentScanner scanner(windows, segment.header.salt, range);
 
   std::optional<Offset> expected = expected_base;
+  Offset durable_end;  // the largest that an entry states
   std::uint64_t last_sequence = 0;
   ScanResult result;
   while (true) {
@@ -402,7 +411,13 @@ Task<Result<ScanResult>> scan_segment(Scheduler& scheduler, Segment& segment,
     }
     segment.note(batch, (*entry)->position, (*entry)->header.entry_bytes());
     expected = batch.next_offset();
+    durable_end = std::max(durable_end, (*entry)->header.durable_end);
     last_sequence = (*entry)->header.commit_sequence;
+  }
+  // Only the entries of a rewritten segment vouch for what comes behind them.
+  if (!segment.empty() && durable_end > segment.next_offset) {
+    segment.damaged.push_back(DamagedRange{segment.next_offset, durable_end, segment.data_end});
+    segment.next_offset = durable_end;
   }
   result.scanned_bytes = scanner.place() - FilePosition{0};
   co_return result;

@@ -49,12 +49,21 @@ Task<Result<SegmentHeader>> read_segment_header(File& file) {
   co_return header;
 }
 
-void Segment::note(const BatchHeader& batch, FilePosition position, std::uint64_t entry_bytes) {
+Task<Result<void>> write_segment_header(File& file, const SegmentHeader& header,
+                                        Durability durability) {
+  AlignedBuffer headers(kFirstCommit.value);
+  for (const FilePosition copy : kHeaderCopies) header.encode(headers.span().subspan(copy.value));
+  const SharedSlice bytes = std::move(headers).freeze(kFirstCommit.value);
+  co_return co_await file.write(FilePosition{0}, bytes, durability);
+}
+
+void Segment::note(const BatchHeader& batch, FilePosition position, std::uint64_t size_bytes) {
   if (empty()) base_offset = batch.base_offset;
   const bool after_damage = !damaged.empty() && damaged.back().next == batch.base_offset;
   index.note(batch, position, after_damage);
   next_offset = batch.next_offset();
-  data_end = position + entry_bytes;
+  data_end = position + size_bytes;
+  entry_bytes += size_bytes;
 }
 
 SealedIndex Segment::to_sealed_index() const {
@@ -64,6 +73,7 @@ SealedIndex Segment::to_sealed_index() const {
   sealed_index.base_offset = base_offset;
   sealed_index.next_offset = next_offset;
   sealed_index.data_end = data_end;
+  sealed_index.entry_bytes = entry_bytes;
   sealed_index.index = index;
   sealed_index.damaged = damaged;
   return sealed_index;
@@ -92,6 +102,7 @@ Task<Result<void>> seal(Disk& disk, Segment& segment, SealCut cut) {
                                         segment.to_sealed_index().encode());
   if (!indexed) co_return indexed;
   segment.sealed = true;
+  segment.indexed = true;
   // Readers read whole blocks, and direct reads of a partial last block are short, not wrong.
   if (cut == SealCut::kNone) co_return Result<void>();
   if (auto done = co_await segment.file->truncate(segment.data_end.value); !done) co_return done;

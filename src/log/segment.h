@@ -25,25 +25,34 @@ std::optional<std::uint64_t> segment_number_of(std::string_view name);
 // Reads the header from the first copy that is intact. kCorrupt when neither is.
 Task<Result<SegmentHeader>> read_segment_header(File& file);
 
+// Writes both copies.
+Task<Result<void>> write_segment_header(File& file, const SegmentHeader& header, Durability durability);
+
 struct Segment {
   SegmentHeader header;
   std::string directory;
   std::shared_ptr<File> file;        // shared with reads that are still in flight
   std::uint64_t capacity_bytes = 0;  // the file's size while it is being written
+  // What of the file had been written when it was put to use, zeros included: what a segment that was
+  // not used is worth to the pool.
+  std::uint64_t written_bytes = 0;
 
   Offset base_offset;                   // of the first entry
   Offset next_offset;                   // after the last durable entry
   FilePosition data_end{kFirstCommit};  // where the last durable entry ends
+  std::uint64_t entry_bytes = 0;        // of all entries, without padding; 0 when that is not known
   SegmentIndex index;
   std::vector<DamagedRange> damaged;
-  bool sealed = false;
-  bool removed = false;  // no longer the partition's: who reads it finishes, and nobody comes back
+  bool sealed = false;   // nobody will write to it any more
+  bool indexed = false;  // its index file is on the disk; close() makes up for those that are missing
+  bool keep_as_is = false;  // not rewritten in this life: an attempt found damage, or no gain
+  bool removed = false;     // no longer the partition's: who reads it finishes, and nobody comes back
 
   bool empty() const { return index.empty(); }
   std::string path() const { return directory + "/" + segment_file_name(header.number); }
 
   // Notes a durable entry at the segment's end.
-  void note(const BatchHeader& batch, FilePosition position, std::uint64_t entry_bytes);
+  void note(const BatchHeader& batch, FilePosition position, std::uint64_t size_bytes);
 
   SealedIndex to_sealed_index() const;
 };

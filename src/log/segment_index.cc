@@ -50,6 +50,7 @@ std::vector<std::byte> SealedIndex::encode() const {
   store_le<std::int64_t>(file, 48, index.max_timestamp_ms_);
   store_le<std::uint32_t>(file, 56, static_cast<std::uint32_t>(places.size()));
   store_le<std::uint32_t>(file, 60, static_cast<std::uint32_t>(damaged.size()));
+  store_le<std::uint64_t>(file, 64, entry_bytes);
   std::size_t at = kHeaderBytes;
   for (const SegmentIndex::Place& place : places) {
     store_le<std::int64_t>(file, at, place.offset.value);
@@ -90,6 +91,7 @@ Result<SealedIndex> SealedIndex::decode(ByteView file) {
   sealed.next_offset = Offset{load_le<std::int64_t>(file, 32)};
   sealed.data_end = FilePosition{load_le<std::uint64_t>(file, 40)};
   sealed.index.max_timestamp_ms_ = load_le<std::int64_t>(file, 48);
+  sealed.entry_bytes = load_le<std::uint64_t>(file, 64);
   std::size_t at = kHeaderBytes;
   for (std::uint64_t i = 0; i < place_count; ++i, at += kPlaceBytes) {
     sealed.index.places_.push_back(SegmentIndex::Place{
