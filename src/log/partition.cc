@@ -148,7 +148,12 @@ Task<Result<void>> Partition::close() {
   // What a fenced partition holds behind its durable end is for the next recovery to find out.
   if (fence_) co_return Result<void>();
   for (const SegmentRef& segment : segments_) {
-    if (segment->sealed) continue;
+    if (segment->sealed && segment->indexed) continue;
+    if (segment->sealed) {
+      // Best effort: without its index it is scanned at the next start.
+      (void)co_await seal(context_.disk, *segment, SealCut::kNone);
+      continue;
+    }
     if (auto sealed = co_await seal(context_.disk, *segment, SealCut::kToData); !sealed)
       co_return sealed;
   }
