@@ -132,6 +132,7 @@ class Broker {
   std::map<PartitionKey, PartitionRef> partitions_;
   PartitionRounds retention_;
   PartitionRounds scrubbing_;
+  PartitionRounds compaction_;
   std::list<Event*> waiting_fetches_;
   bool releasing_fetches_ = false;
 };

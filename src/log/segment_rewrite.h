@@ -31,7 +31,7 @@ class SegmentRewrite {
     Scheduler& scheduler;
     Disk& disk;
     std::shared_ptr<File> source_file;  // where the source is read
-    RatePace& pace;   // of what is read, written and read back
+    RatePace& pace;                     // of what is read, written and read back
     ZeroPace& zeros;  // of the shard: writes keep out of the way of commits as zeros do
   };
 
