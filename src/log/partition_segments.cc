@@ -13,6 +13,19 @@ namespace {
 // filling that space with zeros first would cost them half of the device.
 constexpr std::uint64_t kLargeCommitBytes = 256 * kKiB;
 
+// A device that has lost the header or put it elsewhere must be found out before anything depends on
+// it: under the header of the file's earlier life, which may be this partition's own, nothing that was
+// committed could be read, and a recovery would take the segment for an unused one.
+Task<Result<void>> check_header(File& file, SharedSlice written) {
+  auto read = co_await file.read(FilePosition{0}, AlignedBuffer(written.size()), written.size());
+  if (!read) co_return Unexpected(read.error());
+  if (!std::ranges::equal(read->buffer.view().first(read->size_bytes), written.view())) {
+    co_return fail(ErrorCode::kIo, "{}: the device has not kept the header that was written",
+                   file.path());
+  }
+  co_return Result<void>();
+}
+
 }  // namespace
 
 bool Partition::has_room(std::uint64_t device_bytes) const {
@@ -113,6 +126,7 @@ Task<Result<SegmentRef>> Partition::make_segment(std::uint64_t size_bytes,
     segment->header.encode(headers.span().subspan(copy.value));
   const SharedSlice header_bytes = std::move(headers).freeze(kFirstCommit.value);
   Result<void> done = co_await segment->file->write(FilePosition{0}, header_bytes, Durability::kDevice);
+  if (done) done = co_await check_header(*segment->file, header_bytes);
   if (done) done = co_await context_.disk.rename(taken->path, segment->path());
   if (done) done = co_await context_.disk.sync_directory(directory_);
   if (done) co_return segment;
