@@ -13,7 +13,7 @@ BIN := build/release/bin
 CAMPAIGN_DIR ?= build/campaign
 
 # The bounds of the long campaigns.
-SEEDS ?= 200000
+PERCENT ?= 5
 ROUNDS ?= 100
 XFS_ROUNDS ?= 20
 BTRFS_ROUNDS ?= 20
@@ -58,8 +58,8 @@ tsan: build/tsan/build.ninja ## Unit tests under ThreadSanitizer
 # Campaigns: long, bounded, and they print what they covered.
 
 .PHONY: sim
-sim: build ## Simulated crashes of the log, SEEDS=200000 seeds
-	@scripts/campaign sim $(BIN)/log_sim --seeds $(SEEDS)
+sim: build ## Every simulated fault of the log, PERCENT=5 of a whole run (100: about an hour)
+	@scripts/campaign sim $(BIN)/log_sim all --percent $(PERCENT)
 
 .PHONY: crash
 crash: build ## kill -9 of a real server under load: ROUNDS=100, XFS_ROUNDS=20, BTRFS_ROUNDS=20

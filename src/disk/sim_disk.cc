@@ -50,6 +50,11 @@ class SimDisk::LateWrite final : public Scheduler::Timer {
     cancel();
     fire();
   }
+  void land_in(SimStorage& copy, const SimStorage::Copies& copies) const {
+    const auto copied = copies.find(write_.file.get());
+    if (copied == copies.end()) return;
+    copy.write_partly(*copied->second, write_.to, write_.data, write_.sectors);
+  }
   // What is left of it for the machine after this one.
   SimLateWrite take() && {
     cancel();
@@ -150,6 +155,7 @@ void SimDisk::land_late_writes(const SimNode& file) {
 void SimDisk::crash(SimCrash how) {
   PENSTOCK_ASSERT(!has_crashed_, "a machine dies once");
   has_crashed_ = true;
+  crash_how_ = how;
   for (const Operation* operation : in_flight_) settle(*operation, how);
   in_flight_.clear();
   write_back_mappings();
@@ -164,7 +170,7 @@ void SimDisk::crash(SimCrash how) {
 void SimDisk::settle(const Operation& operation, SimCrash how) {
   if (!operation.crash_effect) {
     if (!fault_random_.coin()) return;
-    [[maybe_unused]] const Result<void> told_to_nobody = operation.effect();
+    [[maybe_unused]] const Result<void> told_to_nobody = carry_out(operation);
     return;
   }
   const bool may_be_late = how == SimCrash::kKill && options_.late_write_max > Duration::zero();
@@ -180,6 +186,46 @@ void SimDisk::settle(const Operation& operation, SimCrash how) {
                             .after = Duration(fault_random_.between(0, max_ns))});
 }
 
+// The same in a copy of the storage. Without `random`, it is carried out.
+void SimDisk::settle_copy(const Operation& operation, SimStorage& copy,
+                          const SimStorage::Copies& copies, Random* random) {
+  SimNode* file = nullptr;
+  if (operation.file != nullptr) {
+    const auto copied = copies.find(operation.file.get());
+    if (copied == copies.end()) return;  // it has no name any more, and is gone
+    file = copied->second.get();
+  }
+  if (operation.op == SimOp::kWrite) {
+    const std::size_t sectors = operation.data.size() / kSectorBytes;
+    copy.write_partly(
+        *file, FilePosition{operation.position}, operation.data,
+        random == nullptr ? SimImage::SectorMask(sectors, true) : some_sectors(sectors, *random));
+  } else if (operation.change && (random == nullptr || random->coin())) {
+    [[maybe_unused]] const Result<void> told_to_nobody = operation.change(copy, file);
+  }
+}
+
+std::unique_ptr<SimStorage> SimDisk::clone_with_calls_in_flight(Random* random) const {
+  write_back_mappings();
+  SimStorage::Copies copies;
+  std::unique_ptr<SimStorage> copy = storage_.clone(copies);
+  for (const LateWrite& write : late_writes_) {
+    if (write.is_running()) write.land_in(*copy, copies);
+  }
+  for (const Operation* operation : in_flight_) settle_copy(*operation, *copy, copies, random);
+  return copy;
+}
+
+std::unique_ptr<SimStorage> SimDisk::image(SimCrash how, Random& random) const {
+  std::unique_ptr<SimStorage> image = clone_with_calls_in_flight(&random);
+  if (how == SimCrash::kPowerCut) image->power_cut(random);
+  return image;
+}
+
+std::unique_ptr<SimStorage> SimDisk::image_before_power_cut() const {
+  return clone_with_calls_in_flight(nullptr);
+}
+
 void SimDisk::crash_after(std::uint64_t steps, SimCrash how) {
   PENSTOCK_ASSERT(steps >= steps_, "that moment has passed");
   crash_after_steps_ = steps;
@@ -189,6 +235,10 @@ void SimDisk::crash_after(std::uint64_t steps, SimCrash how) {
 Task<Result<std::unique_ptr<File>>> SimDisk::open(std::string path, OpenOptions options) {
   SimNode::Pointer node;
   Operation operation{.op = SimOp::kOpen, .path = path};
+  operation.change = [&](SimStorage& storage, SimNode* /*file*/) -> Result<void> {
+    SimNode::Pointer opened;
+    return keep(storage.open(path, options), opened);
+  };
   operation.effect = [&] { return keep(storage_.open(path, options), node); };
   Result<void> result = co_await perform(operation);
   if (!result) co_return Unexpected(result.error());
@@ -199,14 +249,19 @@ Task<Result<std::unique_ptr<SharedMemory>>> SimDisk::create_shared(std::string p
                                                                    std::uint64_t size_bytes) {
   SimNode::Pointer node;
   Operation operation{.op = SimOp::kCreateShared, .path = path, .length_bytes = size_bytes};
-  operation.effect = [&]() -> Result<void> {
-    auto opened = keep(storage_.open(path, {.write = true, .create = true}), node);
+  const auto create = [&](SimStorage& storage, SimNode::Pointer& file) -> Result<void> {
+    auto opened = keep(storage.open(path, {.write = true, .create = true}), file);
     if (!opened) return opened;
-    assert_not_mapped(*node);
-    storage_.truncate(*node, 0);
-    if (storage_.allocate(*node, size_bytes)) return {};
+    assert_not_mapped(*file);
+    storage.truncate(*file, 0);
+    if (storage.allocate(*file, size_bytes)) return {};
     return Unexpected(Error::from_errno(ENOSPC, fmt::format("create_shared {}", path)));
   };
+  operation.change = [&](SimStorage& storage, SimNode* /*file*/) {
+    SimNode::Pointer created;
+    return create(storage, created);
+  };
+  operation.effect = [&] { return create(storage_, node); };
   Result<void> result = co_await perform(operation);
   if (!result) co_return Unexpected(result.error());
   AlignedBuffer memory(size_bytes);
@@ -217,32 +272,38 @@ Task<Result<std::unique_ptr<SharedMemory>>> SimDisk::create_shared(std::string p
 Task<Result<void>> SimDisk::rename(std::string from, std::string to) {
   const std::string both = from + " -> " + to;
   Operation operation{.op = SimOp::kRename, .path = both};
-  operation.effect = [&] { return storage_.rename(from, to); };
+  operation.change = [&](SimStorage& storage, SimNode* /*file*/) { return storage.rename(from, to); };
   co_return co_await perform(operation);
 }
 
 Task<Result<void>> SimDisk::remove(std::string path) {
   Operation operation{.op = SimOp::kRemove, .path = path};
-  operation.effect = [&] { return storage_.remove(path); };
+  operation.change = [&](SimStorage& storage, SimNode* /*file*/) { return storage.remove(path); };
   co_return co_await perform(operation);
 }
 
 Task<Result<void>> SimDisk::remove_directory(std::string path) {
   Operation operation{.op = SimOp::kRemoveDirectory, .path = path};
-  operation.effect = [&] { return storage_.remove_directory(path); };
+  operation.change = [&](SimStorage& storage, SimNode* /*file*/) {
+    return storage.remove_directory(path);
+  };
   co_return co_await perform(operation);
 }
 
 Task<Result<void>> SimDisk::make_directory(std::string path) {
   Operation operation{.op = SimOp::kMakeDirectory, .path = path};
-  operation.effect = [&] { return storage_.make_directory(path); };
+  operation.change = [&](SimStorage& storage, SimNode* /*file*/) {
+    return storage.make_directory(path);
+  };
   co_return co_await perform(operation);
 }
 
 Task<Result<void>> SimDisk::sync_directory(std::string path) {
   const SimStorage::Sequence covered = storage_.sequence();
   Operation operation{.op = SimOp::kSyncDirectory, .path = path};
-  operation.effect = [&] { return storage_.sync_directory(path, covered); };
+  operation.change = [&](SimStorage& storage, SimNode* /*file*/) {
+    return storage.sync_directory(path, covered);
+  };
   co_return co_await perform(operation);
 }
 
@@ -300,6 +361,13 @@ Task<Result<void>> SimDisk::call(Operation& operation) {
 // What happens to a call that starts now: what a test has chosen, or what the seed draws.
 void SimDisk::draw_fault(Operation& operation) {
   operation.fault = faults_.next(operation.op, operation.path);
+  if (!operation.fault && options_.on_call) {
+    operation.fault = options_.on_call(SimCall{.op = operation.op,
+                                               .path = operation.path,
+                                               .position = operation.position,
+                                               .length_bytes = operation.length_bytes,
+                                               .file = operation.file.get()});
+  }
   Random* random = &fault_random_;
   const bool may_be_disturbed = !operation.fault && options_.disturbed_one_in > 0 &&
                                 operation.is_transfer() &&
@@ -328,7 +396,11 @@ Result<void> SimDisk::end(Operation& operation) {
   if (has_crashed_) return gone();
   if (operation.op == SimOp::kRead) write_back_mappings();
   in_flight_.remove(&operation);
-  return operation.fault ? end_with_fault(operation) : operation.effect();
+  return operation.fault ? end_with_fault(operation) : carry_out(operation);
+}
+
+Result<void> SimDisk::carry_out(const Operation& operation) {
+  return operation.effect ? operation.effect() : operation.change(storage_, operation.file.get());
 }
 
 Result<void> SimDisk::end_with_fault(Operation& operation) {
@@ -336,7 +408,7 @@ Result<void> SimDisk::end_with_fault(Operation& operation) {
   switch (fault.kind) {
     case SimFaultKind::kSlow:
     case SimFaultKind::kShort:
-    case SimFaultKind::kNothing: return operation.effect();
+    case SimFaultKind::kNothing: return carry_out(operation);
     case SimFaultKind::kLost:
     case SimFaultKind::kMisdirected:
     case SimFaultKind::kNotDurable:
@@ -350,13 +422,15 @@ Result<void> SimDisk::end_with_fault(Operation& operation) {
       fault.errno_value, fmt::format("{} {} (injected)", to_string(operation.op), operation.path)));
 }
 
-void SimDisk::write_back_mappings() {
+void SimDisk::write_back_mappings() const {
   for (Mapping* mapping : mappings_) mapping->write_back();
 }
 
 void SimDisk::step() {
   if (has_crashed_) return;
   if (!mappings_.empty() && write_back_random_.one_in(kWriteBackOneIn)) write_back_mappings();
+  if (options_.on_step) options_.on_step();
+  if (has_crashed_) return;  // by it
   if (steps_ == crash_after_steps_) {
     crash(crash_how_);
   } else {
@@ -365,6 +439,7 @@ void SimDisk::step() {
 }
 
 Duration SimDisk::latency() {
+  if (options_.call_latency && !has_crashed_) return options_.call_latency();
   const Duration drawn{
       latency_random_.between(static_cast<std::uint64_t>(options_.latency_min.count()),
                               static_cast<std::uint64_t>(options_.latency_max.count()))};
@@ -374,13 +449,13 @@ Duration SimDisk::latency() {
 
 // None, all, the first few, or any: the ways a write is broken off. Each is drawn often enough to be
 // seen.
-SimImage::SectorMask SimDisk::some_sectors(std::size_t count) {
+SimImage::SectorMask SimDisk::some_sectors(std::size_t count, Random& random) {
   SimImage::SectorMask mask(count);
-  const std::uint64_t draw = fault_random_.below(4);
-  const std::uint64_t first_few = draw == 1 ? count : fault_random_.between(0, count);
+  const std::uint64_t draw = random.below(4);
+  const std::uint64_t first_few = draw == 1 ? count : random.between(0, count);
   for (std::size_t i = 0; i < count; ++i) {
     if (draw == 1 || draw == 2) mask[i] = i < first_few;
-    if (draw == 3) mask[i] = fault_random_.coin();
+    if (draw == 3) mask[i] = random.coin();
   }
   return mask;
 }

@@ -37,9 +37,9 @@
 // failed sync nothing is known about what it should have covered, and later syncs do not change that;
 // any other operation that failed has no effect. A full device fails with kNoSpace, with no effect.
 //
-// Lies. inject() only: a device that says success, and has lost sectors of a write, has put it
-// elsewhere in the file, or has made nothing durable. The file system believes it: the file has its new
-// size.
+// Lies. inject() and on_call only: a device that says success, and has lost sectors of a write, has put
+// it elsewhere in the file or into another one, has read from elsewhere, or has made nothing durable.
+// The file system believes it: the file has its new size.
 //
 // Rot. SimStorage::flip_bit().
 //
@@ -63,6 +63,7 @@
 #include <limits>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -95,6 +96,12 @@ struct SimDiskOptions {
   Duration late_write_max{};
   // Is given one line of text per device call, when it ends.
   std::function<void(std::string_view line)> trace{};
+  // Is called in front of each step (see below), and may take an image() then.
+  std::function<void()> on_step{};
+  // Says how long a call that starts now takes, in place of the seed.
+  std::function<Duration()> call_latency{};
+  // Says what goes wrong with a call that starts now, if inject() has not.
+  std::function<std::optional<SimFault>(const SimCall& call)> on_call{};
 };
 
 class SimDisk final : public Disk {
@@ -109,6 +116,7 @@ class SimDisk final : public Disk {
   void power_cut() { crash(SimCrash::kPowerCut); }
   void kill() { crash(SimCrash::kKill); }
   bool has_crashed() const { return has_crashed_; }
+  bool was_killed() const { return has_crashed_ && crash_how_ == SimCrash::kKill; }
 
   // Every device call has two steps, its start and its end. steps() counts those that have happened;
   // crash_after(n) dies in the place of step n + 1, so that a loop over n from 0 to the steps() of a
@@ -116,12 +124,21 @@ class SimDisk final : public Disk {
   std::uint64_t steps() const { return steps_; }
   void crash_after(std::uint64_t steps, SimCrash how);
 
+  // What would be found if the machine died now: a storage of its own, while this machine goes on. What
+  // becomes of calls in flight, and of what is not durable, is drawn from `random`.
+  std::unique_ptr<SimStorage> image(SimCrash how, Random& random) const;
+  // The same, with every call in flight carried out, and before the power cut takes anything:
+  // SimStorage::unsynced() tells what it can take.
+  std::unique_ptr<SimStorage> image_before_power_cut() const;
+
   void inject(SimFault fault) { faults_.inject(std::move(fault)); }
 
   // Whether writes of a killed process may still land.
   bool has_late_writes() const;
 
   std::uint64_t trace_hash() const { return trace_hash_; }
+  // How often anything on the storage has changed.
+  std::uint64_t changes() const { return storage_.sequence(); }
 
   IoMode mode() const override { return IoMode::kDirect; }
   std::uint64_t block_bytes() const override { return options_.block_bytes; }
@@ -149,13 +166,18 @@ class SimDisk final : public Disk {
   void draw_fault(Operation& operation);
   Result<void> end(Operation& operation);
   Result<void> end_with_fault(Operation& operation);
+  Result<void> carry_out(const Operation& operation);
   void settle(const Operation& operation, SimCrash how);
+  static void settle_copy(const Operation& operation, SimStorage& copy,
+                          const SimStorage::Copies& copies, Random* random);
+  std::unique_ptr<SimStorage> clone_with_calls_in_flight(Random* random) const;
   void land_late_writes(const SimNode& file);
-  void write_back_mappings();
+  void write_back_mappings() const;
   void detach();
   void step();
   Duration latency();
-  SimImage::SectorMask some_sectors(std::size_t count);
+  SimImage::SectorMask some_sectors(std::size_t count) { return some_sectors(count, fault_random_); }
+  static SimImage::SectorMask some_sectors(std::size_t count, Random& random);
   void record(const Operation& operation, const Result<void>& result);
   void fold(std::uint64_t value);
   void assert_aligned(FilePosition position, std::uint64_t length_bytes,

@@ -13,9 +13,9 @@ bool can_happen(SimFaultKind kind, SimOp op) {
     case SimFaultKind::kError:
     case SimFaultKind::kSlow: return true;
     case SimFaultKind::kShort:
-    case SimFaultKind::kNothing: return op == SimOp::kRead || op == SimOp::kWrite;
-    case SimFaultKind::kLost:
-    case SimFaultKind::kMisdirected: return op == SimOp::kWrite;
+    case SimFaultKind::kNothing:
+    case SimFaultKind::kMisdirected: return op == SimOp::kRead || op == SimOp::kWrite;
+    case SimFaultKind::kLost: return op == SimOp::kWrite;
     case SimFaultKind::kNotDurable:
       return op == SimOp::kWrite || op == SimOp::kSync || op == SimOp::kSyncDirectory;
   }

@@ -16,6 +16,8 @@
 
 namespace penstock {
 
+struct SimNode;
+
 enum class SimOp {
   kOpen,
   kCreateShared,
@@ -41,7 +43,7 @@ enum class SimFaultKind {
   kShort,        // reads and writes: moves some of the sectors, and says how many
   kNothing,      // reads and writes: moves nothing, and says so
   kLost,         // writes: says success, and some or all of the sectors never reach the medium
-  kMisdirected,  // writes: says success, and the bytes are elsewhere in the file or nowhere
+  kMisdirected,  // says success; a write's bytes are elsewhere or nowhere, a read's are from elsewhere
   kNotDurable,   // writes, syncs and directory syncs: says success, and nothing is durable by it
   kSlow,         // takes longer, by `delay`, and is right
 };
@@ -57,8 +59,19 @@ struct SimFault {
   SimFaultKind kind = SimFaultKind::kError;
   int errno_value = EIO;
   Duration delay{};  // on top of the latency, whatever the kind
-  // Where misdirected bytes land; without it, the seed chooses.
+  // Where misdirected bytes land, or come from: in the same file, or in the one with this path, which
+  // does not become longer by it; without a position, the seed chooses whole blocks.
+  std::string misdirected_path{};
   std::optional<FilePosition> misdirected_to{};
+};
+
+// A device call that starts.
+struct SimCall {
+  SimOp op;
+  std::string_view path;  // that it was opened by, for reads and writes
+  std::uint64_t position = 0;
+  std::uint64_t length_bytes = 0;
+  const SimNode* file = nullptr;  // of an open file's calls
 };
 
 class SimFaults {

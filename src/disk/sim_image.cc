@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/crc32c.h"
+
 namespace penstock {
 
 namespace {
@@ -19,6 +21,17 @@ void assert_one_bit_per_sector(const SimImage::SectorMask& mask, ByteView data) 
 }
 
 }  // namespace
+
+SimImage::SimImage(const SimImage& other, std::shared_ptr<SimSpace> space)
+    : space_(std::move(space)),
+      sectors_(other.sectors_),
+      dirty_(other.dirty_),
+      size_bytes_(other.size_bytes_),
+      durable_size_bytes_(other.durable_size_bytes_),
+      size_changes_(other.size_changes_),
+      allocated_blocks_(other.allocated_blocks_) {
+  space_->used_blocks += static_cast<std::uint64_t>(std::ranges::count(allocated_blocks_, true));
+}
 
 SimImage::~SimImage() { free_blocks_beyond(0); }
 
@@ -118,18 +131,40 @@ void SimImage::power_cut(Random& random) {
   std::size_t kept_changes = size_changes_.size();
   if (keep_nothing) kept_changes = 0;
   if (!keep_nothing && !keep_everything) kept_changes = random.between(0, size_changes_.size());
+  settle(kept_changes, [&](std::uint64_t /*number*/, const std::vector<Version>& versions) {
+    if (keep_nothing) return std::size_t{0};
+    if (keep_everything || versions.size() == 1) return versions.size() - 1;
+    return static_cast<std::size_t>(random.below(versions.size()));
+  });
+}
 
-  if (kept_changes > 0) durable_size_bytes_ = size_changes_[kept_changes - 1].size_bytes;
-  for (auto at = sectors_.begin(); at != sectors_.end();) {
-    auto& [number, sector] = *at;
-    const std::vector<SharedSector> versions = possible(number, sector, kept_changes);
+void SimImage::power_cut(const SimRemains& remains) {
+  const auto lost = std::ranges::find_if(
+      size_changes_, [&](const SizeChange& change) { return !remains.keeps(change.at); });
+  const auto kept_changes = static_cast<std::size_t>(lost - size_changes_.begin());
+  settle(kept_changes, [&](std::uint64_t number, const std::vector<Version>& versions) {
     std::size_t choice = versions.size() - 1;
-    if (keep_nothing) choice = 0;
-    if (!keep_nothing && !keep_everything && versions.size() > 1)
-      choice = random.below(versions.size());
-    const SharedSector survivor = cut(versions[choice], number, durable_size_bytes_);
+    while (choice > 0 && !remains.keeps_sector(versions[choice].at, number)) --choice;
+    return choice;
+  });
+}
+
+template <typename Choose>
+void SimImage::settle(std::size_t kept_changes, const Choose& choose) {
+  const bool sizes_are_durable = size_changes_.empty();
+  if (kept_changes > 0) durable_size_bytes_ = size_changes_[kept_changes - 1].size_bytes;
+  const auto settle_sector = [&](Sectors::iterator at) {
+    auto& [number, sector] = *at;
+    const std::vector<Version> versions = possible(number, sector, kept_changes);
+    const SharedSector survivor =
+        cut(versions[choose(number, versions)].bytes, number, durable_size_bytes_);
     sector = Sector{.current = survivor, .durable = survivor, .unsynced = {}};
-    at = survivor == nullptr ? sectors_.erase(at) : std::next(at);
+    return survivor == nullptr ? sectors_.erase(at) : std::next(at);
+  };
+  if (sizes_are_durable) {
+    for (const std::uint64_t number : dirty_) settle_sector(sectors_.find(number));
+  } else {
+    for (auto at = sectors_.begin(); at != sectors_.end();) at = settle_sector(at);
   }
   dirty_.clear();
   size_changes_.clear();
@@ -137,17 +172,33 @@ void SimImage::power_cut(Random& random) {
   free_blocks_beyond(size_bytes_);
 }
 
+void SimImage::list_unsynced(std::vector<SimUnsynced>& unsynced) const {
+  std::map<Sequence, SimUnsynced> by_number;
+  for (const SizeChange& change : size_changes_) by_number[change.at].at = change.at;
+  static constexpr SectorBytes kZeros{};
+  for (const std::uint64_t number : dirty_) {
+    for (const Version& version : sectors_.at(number).unsynced) {
+      SimUnsynced& change = by_number[version.at];
+      if (change.length_bytes == 0) change.position = number * kSectorBytes;
+      change.at = version.at;
+      change.length_bytes = (number + 1) * kSectorBytes - change.position;
+      change.checksum = crc32c(version.bytes == nullptr ? kZeros : *version.bytes, change.checksum);
+    }
+  }
+  for (const auto& [at, change] : by_number) unsynced.push_back(change);
+}
+
 // What the medium may hold of a sector if the first `kept_changes` of the size changes are kept: the
 // durable bytes first, then the later versions in order.
-std::vector<SimImage::SharedSector> SimImage::possible(std::uint64_t number, const Sector& sector,
-                                                       std::size_t kept_changes) const {
+std::vector<SimImage::Version> SimImage::possible(std::uint64_t number, const Sector& sector,
+                                                  std::size_t kept_changes) const {
   const std::uint64_t sector_end = (number + 1) * kSectorBytes;
-  std::vector<SharedSector> versions = {sector.durable};
+  std::vector<Version> versions = {Version{.at = 0, .bytes = sector.durable}};
   std::size_t next_version = 0;
   for (std::size_t i = 0; i < size_changes_.size(); ++i) {
     while (next_version < sector.unsynced.size() &&
            sector.unsynced[next_version].at <= size_changes_[i].at) {
-      versions.push_back(sector.unsynced[next_version++].bytes);
+      versions.push_back(sector.unsynced[next_version++]);
     }
     if (i >= kept_changes) {
       // Cut off and written again, but the cut is not kept: the blocks of those writes belong to
@@ -155,10 +206,10 @@ std::vector<SimImage::SharedSector> SimImage::possible(std::uint64_t number, con
       if (sector_end > size_changes_[i].size_bytes) return versions;
       continue;
     }
-    for (SharedSector& bytes : versions) bytes = cut(bytes, number, size_changes_[i].size_bytes);
+    for (Version& version : versions)
+      version.bytes = cut(version.bytes, number, size_changes_[i].size_bytes);
   }
-  while (next_version < sector.unsynced.size())
-    versions.push_back(sector.unsynced[next_version++].bytes);
+  while (next_version < sector.unsynced.size()) versions.push_back(sector.unsynced[next_version++]);
   return versions;
 }
 

@@ -41,12 +41,34 @@ struct SimSpace {
   }
 };
 
+// A change that no sync has covered: bytes of a file, its size, or a name.
+struct SimUnsynced {
+  std::uint64_t at = 0;  // its number
+  // Of a write; all zero of a size or a name.
+  std::uint64_t position = 0;
+  std::uint64_t length_bytes = 0;
+  std::uint32_t checksum = 0;
+};
+
+// What a power cut keeps, chosen and not drawn. A change that builds on one that is lost (a later size
+// of the same file, a later name in the same directory) is lost with it.
+class SimRemains {
+ public:
+  virtual ~SimRemains() = default;
+  // Whether the change with this number is kept, as a whole.
+  virtual bool keeps(std::uint64_t at) const = 0;
+  // Whether one sector of it is; sectors are counted from the beginning of the file.
+  virtual bool keeps_sector(std::uint64_t at, std::uint64_t /*sector*/) const { return keeps(at); }
+};
+
 class SimImage {
  public:
   using Sequence = std::uint64_t;
   using SectorMask = std::vector<bool>;  // which sectors of a write, from its first
 
   explicit SimImage(std::shared_ptr<SimSpace> space) : space_(std::move(space)) {}
+  // A copy, on another device.
+  SimImage(const SimImage& other, std::shared_ptr<SimSpace> space);
   SimImage(const SimImage&) = delete;
   SimImage& operator=(const SimImage&) = delete;
   ~SimImage();
@@ -75,6 +97,9 @@ class SimImage {
 
   // Becomes what is found after a power cut.
   void power_cut(Random& random);
+  void power_cut(const SimRemains& remains);
+  // Adds what a power cut may take.
+  void list_unsynced(std::vector<SimUnsynced>& unsynced) const;
 
   // Rot: the bit is the other one from now on, in memory and on the medium.
   void flip_bit(FilePosition byte, unsigned bit);
@@ -113,8 +138,11 @@ class SimImage {
   bool a_cut_is_unsynced() const;
   void make_sizes_durable(Sequence covered);
   void cut_older(SizeChange change);
-  std::vector<SharedSector> possible(std::uint64_t number, const Sector& sector,
-                                     std::size_t kept_changes) const;
+  std::vector<Version> possible(std::uint64_t number, const Sector& sector,
+                                std::size_t kept_changes) const;
+  // `choose` is given the versions that a sector may have, and returns the index of one.
+  template <typename Choose>
+  void settle(std::size_t kept_changes, const Choose& choose);
   void free_blocks_beyond(std::uint64_t size_bytes);
 
   std::shared_ptr<SimSpace> space_;

@@ -28,13 +28,8 @@ Task<Result<ReadResult>> SimDisk::OpenFile::read(FilePosition from, AlignedBuffe
                    .length_bytes = into.size(),
                    .file = node_,
                    .disturbed_count = disturbed_count};
-    call.effect = [&]() -> Result<void> {
-      const MutableBytes part = into.first(call.granted_bytes);
-      call.moved_bytes = node_->image.read(FilePosition{call.position}, part);
-      mix_in_flight(call, part.first(call.moved_bytes));
-      call.checksum = crc32c(part.first(call.moved_bytes));
-      return {};
-    };
+    call.effect = [&] { return read_some(call, into); };
+    call.lie_effect = [&](const SimFault& lie) { return read_with_lie(call, into, lie); };
     const Result<Transfer::Step> step = co_await this->transfer(transfer, call);
     if (!step) co_return Unexpected(step.error());
     disturbed_count = call.disturbed_count;
@@ -42,6 +37,24 @@ Task<Result<ReadResult>> SimDisk::OpenFile::read(FilePosition from, AlignedBuffe
     if (*step == Transfer::Step::kShort && transfer.reached().value >= node_->image.size_bytes()) break;
   }
   co_return ReadResult{.buffer = std::move(buffer), .size_bytes = transfer.moved_bytes()};
+}
+
+Result<void> SimDisk::OpenFile::read_some(Operation& call, MutableBytes into) {
+  const MutableBytes part = into.first(call.granted_bytes);
+  call.moved_bytes = node_->image.read(FilePosition{call.position}, part);
+  mix_in_flight(call, part.first(call.moved_bytes));
+  call.checksum = crc32c(part.first(call.moved_bytes));
+  return {};
+}
+
+// As many bytes as belong there, but those of another place; zeros where that has none, or is none.
+Result<void> SimDisk::OpenFile::read_with_lie(Operation& call, MutableBytes into, const SimFault& lie) {
+  Result<void> read = read_some(call, into);
+  const MutableBytes part = into.first(call.moved_bytes);
+  std::ranges::fill(part, std::byte{0});
+  if (const auto place = elsewhere(call, lie)) place->file->image.read(place->position, part);
+  call.checksum = crc32c(part);
+  return read;
 }
 
 Task<Result<Transfer::Step>> SimDisk::OpenFile::transfer(Transfer& transfer, Operation& call) {
@@ -57,6 +70,7 @@ Task<Result<Transfer::Step>> SimDisk::OpenFile::transfer(Transfer& transfer, Ope
 void SimDisk::OpenFile::check_writable(Operation& operation) const {
   if (is_writable_) return;
   operation.effect = [&operation] { return refused(EBADF, operation); };
+  operation.change = nullptr;
   operation.fault_effect = nullptr;
   operation.crash_effect = nullptr;
   operation.lie_effect = [&operation](const SimFault& /*lie*/) { return refused(EBADF, operation); };
@@ -143,15 +157,33 @@ Result<void> SimDisk::OpenFile::write_with_lie(Operation& call, Durability durab
       or_no_space(disk_.storage_.write_losing(*node_, to, call.data, durability, arrived), call);
   if (!written) return written;
   call.moved_bytes = call.data.size();
-  const std::optional<FilePosition> place =
+  const std::optional<Place> place =
       lie.kind == SimFaultKind::kMisdirected ? elsewhere(call, lie) : std::nullopt;
   if (!place) return {};
-  return or_no_space(disk_.storage_.write(*node_, *place, call.data, durability), call);
+  return or_no_space(disk_.storage_.write(*place->file, place->position, call.data, durability), call);
 }
 
-// Where misdirected bytes land: any other whole blocks of the file, if it has such.
-std::optional<FilePosition> SimDisk::OpenFile::elsewhere(const Operation& call, const SimFault& lie) {
-  if (lie.misdirected_to) return lie.misdirected_to;
+std::optional<SimDisk::OpenFile::Place> SimDisk::OpenFile::elsewhere(const Operation& call,
+                                                                     const SimFault& lie) {
+  SimNode::Pointer file = node_;
+  if (!lie.misdirected_path.empty()) {
+    auto found = disk_.storage_.open(lie.misdirected_path, OpenOptions{});
+    if (!found) return std::nullopt;
+    file = std::move(*found);
+  }
+  std::optional<FilePosition> position = lie.misdirected_to;
+  if (!position && file == node_) position = elsewhere_in_file(call);
+  if (!position && file != node_ && file->image.size_bytes() >= call.length_bytes) {
+    const std::uint64_t block_bytes = disk_.options_.block_bytes;
+    const std::uint64_t places = (file->image.size_bytes() - call.length_bytes) / block_bytes + 1;
+    position = FilePosition{disk_.fault_random_.below(places) * block_bytes};
+  }
+  if (!position) return std::nullopt;
+  return Place{std::move(file), *position};
+}
+
+// Any other whole blocks of the file, if it has such.
+std::optional<FilePosition> SimDisk::OpenFile::elsewhere_in_file(const Operation& call) {
   const std::uint64_t block_bytes = disk_.options_.block_bytes;
   const std::uint64_t end = call.position + call.length_bytes;
   const std::uint64_t size_bytes = node_->image.size_bytes();
@@ -171,9 +203,9 @@ std::optional<FilePosition> SimDisk::OpenFile::elsewhere(const Operation& call, 
 
 Task<Result<void>> SimDisk::OpenFile::sync(SyncScope /*scope*/) {
   const SimImage::Sequence covered = disk_.storage_.sequence();
-  Operation operation{.op = SimOp::kSync, .path = path()};
-  operation.effect = [&]() -> Result<void> {
-    node_->image.sync(covered);
+  Operation operation{.op = SimOp::kSync, .path = path(), .file = node_};
+  operation.change = [covered](SimStorage& /*storage*/, SimNode* file) -> Result<void> {
+    file->image.sync(covered);
     return {};
   };
   operation.fault_effect = [&] { node_->image.fail_sync(covered); };
@@ -181,21 +213,26 @@ Task<Result<void>> SimDisk::OpenFile::sync(SyncScope /*scope*/) {
 }
 
 Task<Result<void>> SimDisk::OpenFile::allocate(std::uint64_t size_bytes) {
-  Operation operation{.op = SimOp::kAllocate, .path = path(), .length_bytes = size_bytes};
-  operation.effect = [&] {
-    return or_no_space(disk_.storage_.allocate(*node_, size_bytes), operation);
+  Operation operation{
+      .op = SimOp::kAllocate, .path = path(), .length_bytes = size_bytes, .file = node_};
+  operation.change = [&](SimStorage& storage, SimNode* file) {
+    return or_no_space(storage.allocate(*file, size_bytes), operation);
   };
   check_writable(operation);
   co_return co_await disk_.perform(operation);
 }
 
 Task<Result<void>> SimDisk::OpenFile::truncate(std::uint64_t size_bytes) {
-  Operation operation{.op = SimOp::kTruncate, .path = path(), .length_bytes = size_bytes};
-  operation.effect = [&]() -> Result<void> {
+  Operation operation{
+      .op = SimOp::kTruncate, .path = path(), .length_bytes = size_bytes, .file = node_};
+  operation.change = [size_bytes](SimStorage& storage, SimNode* file) -> Result<void> {
+    storage.truncate(*file, size_bytes);
+    return {};
+  };
+  operation.effect = [&] {
     disk_.land_late_writes(*node_);  // file systems wait for direct writes before they cut
     if (size_bytes < node_->image.size_bytes()) disk_.assert_not_mapped(*node_);
-    disk_.storage_.truncate(*node_, size_bytes);
-    return {};
+    return operation.change(disk_.storage_, node_.get());
   };
   check_writable(operation);
   co_return co_await disk_.perform(operation);
@@ -203,7 +240,7 @@ Task<Result<void>> SimDisk::OpenFile::truncate(std::uint64_t size_bytes) {
 
 Task<Result<std::uint64_t>> SimDisk::OpenFile::size() {
   std::uint64_t size_bytes = 0;
-  Operation operation{.op = SimOp::kSize, .path = path()};
+  Operation operation{.op = SimOp::kSize, .path = path(), .file = node_};
   operation.effect = [&]() -> Result<void> {
     size_bytes = node_->image.size_bytes();
     return {};

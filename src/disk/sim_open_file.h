@@ -21,7 +21,7 @@ struct SimDisk::Operation {
   std::string_view path;
   std::uint64_t position = 0;
   std::uint64_t length_bytes = 0;
-  SimNode::Pointer file{};     // of a write or read
+  SimNode::Pointer file{};     // of an open file's operation
   ByteView data{};             // of a write
   std::uint32_t checksum = 0;  // of the bytes written or read
   // Of a read or write: the most that it is let move, and what it has moved.
@@ -31,7 +31,9 @@ struct SimDisk::Operation {
   int disturbed_count = 0;
   std::optional<SimFault> fault{};
 
-  // What it does, at its end.
+  // What it changes, in this storage or in a copy of it. Empty: nothing, or what `effect` does.
+  std::function<Result<void>(SimStorage& storage, SimNode* file)> change{};
+  // What it does, at its end. Empty: its change.
   std::function<Result<void>()> effect{};
   // What it does if a fault makes it fail. Empty: nothing.
   std::function<void()> fault_effect{};
@@ -63,9 +65,17 @@ class SimDisk::OpenFile final : public File {
  private:
   // The next device call of a read or write, and what it means for the whole.
   Task<Result<Transfer::Step>> transfer(Transfer& transfer, Operation& call);
+  Result<void> read_some(Operation& call, MutableBytes into);
+  Result<void> read_with_lie(Operation& call, MutableBytes into, const SimFault& lie);
   Result<void> write_some(Operation& call, Durability durability);
   Result<void> write_with_lie(Operation& call, Durability durability, const SimFault& lie);
-  std::optional<FilePosition> elsewhere(const Operation& call, const SimFault& lie);
+  // A place that is not the call's own; nothing when there is none.
+  struct Place {
+    SimNode::Pointer file;
+    FilePosition position;
+  };
+  std::optional<Place> elsewhere(const Operation& call, const SimFault& lie);
+  std::optional<FilePosition> elsewhere_in_file(const Operation& call);
   // Has it refused if the file was opened for reading.
   void check_writable(Operation& operation) const;
   static Result<void> refused(int errno_value, const Operation& operation);

@@ -35,14 +35,29 @@ void set_entry(SimNode::Entries& entries, const std::string& name, const SimNode
   }
 }
 
-// What is reachable after a power cut, and nothing else, goes on.
-void restart(SimNode& node, Random& random) {
+// What is reachable after a power cut, and nothing else, goes on. `remains` is a Random or a
+// SimRemains.
+template <typename Remains>
+void restart(SimNode& node, Remains& remains) {
   if (!node.is_directory) {
-    node.image.power_cut(random);
+    node.image.power_cut(remains);
     return;
   }
   node.entries = node.durable_entries;
-  for (const auto& [name, child] : node.entries) restart(*child, random);
+  for (const auto& [name, child] : node.entries) restart(*child, remains);
+}
+
+// Calls `visit` with the path of each file below `directory`, in order, until it says that this is
+// enough.
+template <typename Visit>
+bool visit_files(const SimNode& directory, const std::string& path, const Visit& visit) {
+  for (const auto& [name, child] : directory.entries) {
+    const std::string child_path = path + "/" + name;
+    const bool is_enough =
+        child->is_directory ? visit_files(*child, child_path, visit) : visit(child_path, *child);
+    if (is_enough) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -78,6 +93,24 @@ std::vector<std::byte> SimStorage::contents(std::string_view path) const {
   return bytes;
 }
 
+std::vector<std::string> SimStorage::files() const {
+  std::vector<std::string> paths;
+  visit_files(*root_, "", [&](const std::string& path, const SimNode& /*file*/) {
+    paths.push_back(path);
+    return false;
+  });
+  return paths;
+}
+
+std::string SimStorage::path_of(const SimNode& file) const {
+  std::string found;
+  visit_files(*root_, "", [&](const std::string& path, const SimNode& other) {
+    if (&other == &file) found = path;
+    return !found.empty();
+  });
+  return found;
+}
+
 void SimStorage::flip_bit(std::string_view path, FilePosition byte, unsigned bit) {
   const SimNode::Pointer node = find(path);
   PENSTOCK_ASSERT(node != nullptr && !node->is_directory, "no such file");
@@ -91,18 +124,88 @@ void SimStorage::power_cut(Random& random) {
   }
   // Nothing and everything are drawn on purpose: they would be rare among independent draws.
   const std::uint64_t draw = random.below(4);
+  settle_names(
+      [&](const NameChange& /*change*/) { return draw == 0 || (draw != 1 && random.one_in(4)); });
+  restart(*root_, random);
+}
+
+void SimStorage::power_cut(const SimRemains& remains) {
+  PENSTOCK_ASSERT(!attached_ && late_writes_.empty(), "nothing is running on this storage any more");
+  settle_names([&](const NameChange& change) { return !remains.keeps(change.at); });
+  restart(*root_, remains);
+}
+
+// Each change that is not lost becomes durable, unless one that it builds on is lost.
+template <typename IsLost>
+void SimStorage::settle_names(const IsLost& is_lost) {
   std::set<const SimNode*> broken;  // directories that keep no later change
   for (const NameChange& change : name_changes_) {
-    bool is_lost = draw == 0 || (draw != 1 && random.one_in(4));
-    for (const SimNode* node : touched_by(change)) is_lost = is_lost || broken.contains(node);
-    if (is_lost) {
+    bool loses = is_lost(change);
+    for (const SimNode* node : touched_by(change)) loses = loses || broken.contains(node);
+    if (loses) {
       for (const SimNode* node : touched_by(change)) broken.insert(node);
     } else {
       make_durable(change);
     }
   }
   name_changes_.clear();
-  restart(*root_, random);
+}
+
+std::vector<SimUnsynced> SimStorage::unsynced() const {
+  std::vector<SimUnsynced> changes;
+  for (const NameChange& change : name_changes_) changes.push_back({.at = change.at});
+  // Also of files that only a lost removal brings back.
+  std::set<const SimNode*> seen;
+  const auto list = [&](const auto& self, const SimNode& node) -> void {
+    if (!seen.insert(&node).second) return;
+    if (!node.is_directory) node.image.list_unsynced(changes);
+    for (const auto& [name, child] : node.entries) self(self, *child);
+    for (const auto& [name, child] : node.durable_entries) self(self, *child);
+  };
+  list(list, *root_);
+  for (const NameChange& change : name_changes_) {
+    for (const Edit& edit : change.edits) {
+      if (edit.node != nullptr) list(list, *edit.node);
+    }
+  }
+  std::ranges::sort(changes, {}, &SimUnsynced::at);
+  return changes;
+}
+
+std::unique_ptr<SimStorage> SimStorage::clone() const {
+  Copies copies;
+  return clone(copies);
+}
+
+std::unique_ptr<SimStorage> SimStorage::clone(Copies& copies) const {
+  auto other = std::make_unique<SimStorage>();
+  other->space_->capacity_blocks = space_->capacity_blocks;
+  other->sequence_ = sequence_;
+  other->root_ = other->copy(root_, copies);
+  for (const NameChange& change : name_changes_) {
+    NameChange& copied = other->name_changes_.emplace_back(change);
+    for (Edit& edit : copied.edits) {
+      edit.directory = other->copy(edit.directory, copies);
+      edit.node = other->copy(edit.node, copies);
+    }
+  }
+  for (const SimLateWrite& write : late_writes_) {
+    other->late_writes_.push_back(write);
+    other->late_writes_.back().file = other->copy(write.file, copies);
+  }
+  return other;
+}
+
+SimNode::Pointer SimStorage::copy(const SimNode::Pointer& node, Copies& copies) const {
+  if (node == nullptr) return nullptr;
+  SimNode::Pointer& copied = copies[node.get()];
+  if (copied != nullptr) return copied;
+  copied = std::make_shared<SimNode>(*node, space_);
+  const SimNode::Pointer result = copied;
+  for (const auto& [name, child] : node->entries) result->entries[name] = copy(child, copies);
+  for (const auto& [name, child] : node->durable_entries)
+    result->durable_entries[name] = copy(child, copies);
+  return result;
 }
 
 Result<SimNode::Pointer> SimStorage::open(const std::string& path, OpenOptions options) {

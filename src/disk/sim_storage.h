@@ -22,6 +22,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -44,6 +45,9 @@ struct SimNode {
 
   SimNode(std::shared_ptr<SimSpace> space, bool directory)
       : is_directory(directory), image(std::move(space)) {}
+  // A copy of a file, or of a directory without its entries, on another device.
+  SimNode(const SimNode& other, std::shared_ptr<SimSpace> space)
+      : is_directory(other.is_directory), image(other.image, std::move(space)) {}
 
   bool is_directory;
   SimImage image;           // of a file
@@ -73,6 +77,10 @@ class SimStorage {
   // For tests: the current bytes of a file, which must be there.
   std::vector<std::byte> contents(std::string_view path) const;
   bool exists(std::string_view path) const { return find(path) != nullptr; }
+  // The paths of all files, sorted.
+  std::vector<std::string> files() const;
+  // Where a file is now; empty when it has no name any more.
+  std::string path_of(const SimNode& file) const;
   // Rot: the bit is the other one from now on, in memory and on the medium. The file must be there.
   void flip_bit(std::string_view path, FilePosition byte, unsigned bit);
   // Free space shrinks or grows to this, from now on.
@@ -80,6 +88,17 @@ class SimStorage {
 
   // The power fails while nothing is running. SimDisk::power_cut() is for when something is.
   void power_cut(Random& random);
+  // The same, with what is kept chosen.
+  void power_cut(const SimRemains& remains);
+  // What a power cut may take now, in the order in which it happened.
+  std::vector<SimUnsynced> unsynced() const;
+
+  // The copy of each file and directory that has a name, now or after some power cut.
+  using Copies = std::unordered_map<const SimNode*, SimNode::Pointer>;
+  // A copy on a device of its own: what happens to it does not happen to this one. Writes in flight
+  // of a killed process are copied too.
+  std::unique_ptr<SimStorage> clone() const;
+  std::unique_ptr<SimStorage> clone(Copies& copies) const;
 
   // What follows is for SimDisk.
 
@@ -136,6 +155,9 @@ class SimStorage {
   Result<Place> place_of(std::string_view doing, std::string_view path) const;
   SimNode::Pointer new_node(bool is_directory) const;
   void change(std::vector<Edit> edits);
+  SimNode::Pointer copy(const SimNode::Pointer& node, Copies& copies) const;
+  template <typename IsLost>
+  void settle_names(const IsLost& is_lost);
   static std::vector<const SimNode*> touched_by(const NameChange& change);
   static void make_durable(const NameChange& change);
   bool make_room(const SimNode& file, FilePosition from, std::uint64_t length_bytes);

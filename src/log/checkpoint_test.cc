@@ -229,7 +229,7 @@ TEST(CommitReach, ABatchThatReachesFurtherBeginsASegmentThatSaysSo) {
   LogMachineOptions options;
   options.pool.smallest_bytes = options.partition.segment_bytes = 16 * kMiB;
   // So that the scan begins in front of the damage.
-  options.partition.checkpoint_bytes = 4 * kMiB;
+  options.partition.checkpoint_bytes = 8 * kMiB;
   {
     LogMachine machine(storage, options);
     machine.start();
@@ -246,7 +246,7 @@ TEST(CommitReach, ABatchThatReachesFurtherBeginsASegmentThatSaysSo) {
   storage.flip_bit(segment_path(2), kFirstCommit + (3 * kMiB + 100 * kKiB), 1);
   LogMachine machine(storage, options);
   machine.start();
-  ASSERT_EQ(machine.report().findings.size(), 1U) << machine.report().findings.back();
+  ASSERT_EQ(machine.report().findings.size(), 1U);
   EXPECT_NE(machine.report().findings.front().find("3 to 3"), std::string::npos)
       << machine.report().findings.front();
   EXPECT_EQ(machine.marks().high_watermark, Offset{5});

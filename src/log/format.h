@@ -65,6 +65,8 @@ struct SegmentHeader {
   // and each of them says so of all of them.
   bool rewritten = false;
 
+  friend bool operator==(const SegmentHeader&, const SegmentHeader&) = default;
+
   // `block` has at least kBlockBytes; all of them are written.
   void encode(MutableBytes block) const;
   // kCorrupt: not a segment header, or a damaged one; kNotSupported: a newer format version.

@@ -281,6 +281,7 @@ class Partition {
   bool can_go(const Segment& segment, Offset start) const;
   Task<Result<void>> move_start(Offset start);
   Task<Result<void>> remove_below_start();
+  Task<Result<void>> forget_log_start();
   Task<Result<void>> remove_segment(SegmentRef segment);
 
   Task<Result<void>> scrub_segment(SegmentRef segment, std::uint64_t bytes_per_second,

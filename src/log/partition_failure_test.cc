@@ -114,6 +114,29 @@ TEST(PartitionFence, AFailureWhileTheNextSegmentIsPreparedIsToldAndTheNextAppend
   }
 }
 
+// The file may have been this partition's before, and its old header still be there.
+TEST(PartitionFence, AHeaderThatTheDeviceHasPutElsewhereIsFoundOutBeforeTheSegmentIsUsed) {
+  SimStorage storage;
+  {
+    LogMachine machine(storage);
+    machine.start();
+    SimFault elsewhere = failing_segment_write();
+    elsewhere.nth = 2;  // behind the zeros
+    elsewhere.kind = SimFaultKind::kMisdirected;
+    elsewhere.misdirected_to = FilePosition{16 * kKiB};
+    machine.disk.inject(elsewhere);
+    const auto refused = machine.append(0);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code(), ErrorCode::kIo);
+    EXPECT_FALSE(machine.partition().fence());
+    EXPECT_EQ(machine.append_ok(1), Offset{0});
+    machine.die(SimCrash::kKill);
+  }
+  LogMachine machine(storage);
+  machine.start();
+  machine.expect_log({1});
+}
+
 TEST(PartitionFence, ASealThatFailsIsMadeUpForAtTheEnd) {
   SimStorage storage;
   {

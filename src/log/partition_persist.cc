@@ -17,7 +17,7 @@ constexpr std::string_view kDamagedSuffix = ".damaged";
 
 // Room for what is on its way to the device while as much again collects, twice.
 constexpr std::uint64_t kArenaBytesPerPersistBytes = 4;
-constexpr std::uint64_t kArenaBytesMin = 256 * kKiB;
+constexpr std::uint64_t kArenaBytesMin = kArenaBytesPerPersistBytes * kPersistBytesMin;
 constexpr std::uint64_t kArenaBytesMax = kArenaBytesPerPersistBytes * kPersistBytesMax;
 
 // On a full disk.
@@ -184,7 +184,8 @@ Task<void> Partition::make_arena() {
   if (making_arena_ || arena_) co_return;
   making_arena_ = true;
   const std::uint64_t size_bytes =
-      std::clamp(options_.persist.bytes * kArenaBytesPerPersistBytes, kArenaBytesMin, kArenaBytesMax);
+      std::clamp(align_up(options_.persist.bytes, kBlockBytes) * kArenaBytesPerPersistBytes,
+                 kArenaBytesMin, kArenaBytesMax);
   auto arena = co_await file::SharedArena::create(context_.disk, unsynced_path(), size_bytes,
                                                   arena_identity(), context_.random.next());
   making_arena_ = false;

@@ -33,9 +33,8 @@ Task<Result<Batches>> Partition::read(Offset from, ReadLimits limits) {
                    from);
   }
   auto found = co_await read_from_device(segment, from, limits);
-  // Whoever reads ahead may have read the unfinished block before it was written again.
-  const bool may_be_stale =
-      !found && segment->header.entry_places == EntryPlaces::kAnywhere && !segment->sealed;
+  // Whoever reads ahead may have read an unfinished block before it was written again.
+  const bool may_be_stale = !found && segment->header.entry_places == EntryPlaces::kAnywhere;
   if (may_be_stale) found = co_await read_batches(segment, from, marks_.high_watermark, limits);
   if (!found) note_damage(found.error());
   co_return found;
@@ -77,9 +76,12 @@ Task<Result<std::optional<SharedSlice>>> Partition::find_time(std::int64_t times
       return segment->header.number > last_number && segment->index.find_time(timestamp_ms);
     });
     if (next == segments_.end()) co_return find_time_unpersisted(timestamp_ms);
-    last_number = (*next)->header.number;
-    auto found = co_await find_time_in(*next, timestamp_ms);
+    const SegmentRef segment = *next;
+    const Offset end = segment->next_offset;
+    auto found = co_await find_time_in(segment, timestamp_ms);
     if (!found || *found) co_return found;
+    // What came to it meanwhile is looked at as well.
+    if (segment->next_offset == end) last_number = segment->header.number;
   }
 }
 
@@ -91,8 +93,8 @@ Task<Result<std::optional<SharedSlice>>> Partition::find_time_in(SegmentRef segm
   FileWindows windows(*file, kTimeSearchBytes);
   SegmentScanner scanner = segment->scanner(windows, place->position);
   Offset expected = place->offset;
-  while (expected < segment->next_offset) {
-    scanner.extend(segment->data_end);
+  const Offset end = segment->next_offset;
+  while (expected < end) {
     auto entry = co_await read_expected(scanner, *segment, expected, expected);
     if (!entry) co_return Unexpected(entry.error());
     const bool is_kept = entry->batch_header.next_offset() > marks_.log_start;

@@ -13,6 +13,17 @@ namespace {
 // filling that space with zeros first would cost them half of the device.
 constexpr std::uint64_t kLargeCommitBytes = 256 * kKiB;
 
+// A device that has lost the header or put it elsewhere must be found out before anything depends on
+// it: under the header of the file's earlier life, which may be this partition's own, nothing that was
+// committed could be read, and a recovery would take the segment for an unused one.
+Task<Result<void>> check_header(File& file, SegmentHeader written) {
+  auto read = co_await read_segment_start(file);
+  if (read && read->header == written) co_return Result<void>();
+  if (!read && read.error().code() != ErrorCode::kCorrupt) co_return Unexpected(read.error());
+  co_return fail(ErrorCode::kIo, "{}: the device has not kept the header that was written",
+                 file.path());
+}
+
 bool reaches(const SegmentHeader& header, std::uint64_t reach_bytes) {
   const bool any_distance = header.commit_reach_bytes == 0;
   return any_distance || (reach_bytes != 0 && reach_bytes <= header.commit_reach_bytes);
@@ -134,6 +145,7 @@ Task<Result<SegmentRef>> Partition::make_segment(std::uint64_t size_bytes,
 
   Result<void> done =
       co_await write_segment_header(*segment->file, segment->header, Durability::kDevice);
+  if (done) done = co_await check_header(*segment->file, segment->header);
   if (done) done = co_await context_.disk.rename(taken->path, segment->path());
   if (done) done = co_await context_.disk.sync_directory(directory_);
   if (done) co_return segment;

@@ -58,7 +58,8 @@ Task<Result<void>> Partition::move_start(Offset start) {
   Result<void> done;
   while (start > marks_.log_start) {
     done = co_await replace_log_start(context_.disk, directory_, start);
-    if (done) {
+    const bool is_written_down = done.has_value();
+    if (is_written_down) {
       marks_.log_start = start;
     } else {
       const bool frees_space = done.error().code() == ErrorCode::kNoSpace && segments_.size() > 1 &&
@@ -70,11 +71,20 @@ Task<Result<void>> Partition::move_start(Offset start) {
     report(Reporter::Severity::kInfo,
            fmt::format("records below offset {} are deleted", marks_.log_start));
     done = co_await remove_below_start();
+    if (done && !is_written_down) done = co_await forget_log_start();
     if (!done) break;
   }
   if (done) done = co_await remove_below_start();
   trim_turn_.release(1);
   co_return done;
+}
+
+// The log begins with its first segment, and what is written down is older: a recovery would take what
+// lies between for missing.
+Task<Result<void>> Partition::forget_log_start() {
+  auto removed = co_await context_.disk.remove(fmt::format("{}/{}", directory_, kLogStartFile));
+  if (!removed && removed.error().code() != ErrorCode::kNotFound) co_return removed;
+  co_return co_await context_.disk.sync_directory(directory_);
 }
 
 // Whether nothing of the segment is kept, and nobody will write to it or to its index any more.

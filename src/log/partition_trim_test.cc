@@ -238,6 +238,23 @@ TEST(PartitionRetention, AFullDiskDoesNotKeepItFromFreeingSpace) {
   EXPECT_EQ(again.marks().log_start, start);
 }
 
+TEST(PartitionRetention, WhatAFullDiskHadItDeleteIsNotMissing) {
+  SimStorage storage;
+  {
+    LogMachine machine(storage);
+    machine.start();
+    fill(machine, 0, 40);
+    EXPECT_TRUE(delete_below(machine, 5));
+    machine.disk.inject(
+        {.op = SimOp::kWrite, .path_part = "log_start", .count = 100, .errno_value = ENOSPC});
+    (void)machine.scheduler.run(machine.partition().apply({.time = {}, .bytes = 1}));
+    EXPECT_GT(machine.marks().log_start, Offset{5});
+  }
+  LogMachine again(storage);
+  again.start();
+  EXPECT_EQ(again.report().findings, std::vector<std::string>{});
+}
+
 TEST(PartitionTrim, AnUnreadableStartIsReportedAndNoOffsetIsGivenAwayTwice) {
   SimStorage storage;
   {

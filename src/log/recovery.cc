@@ -60,7 +60,10 @@ class Recovery {
     found_.log_start = deleted_below_;
     if (found_.segments.empty()) return;
     const Offset first = found_.segments.front()->base_offset;
-    if (deleted_below_ > Offset{0} && first > deleted_below_) {
+    // A start that set a segment aside may have died before anybody heard of it.
+    const bool is_one_aside =
+        !aside_.empty() && *aside_.begin() < found_.segments.front()->header.number;
+    if (first > deleted_below_ && (deleted_below_ > Offset{0} || is_one_aside)) {
       found_.report.findings.push_back(
           fmt::format("{}: offsets {} to {} are missing from its beginning", id_.to_string(),
                       deleted_below_, first + -1));

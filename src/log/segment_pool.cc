@@ -18,10 +18,14 @@ constexpr std::uint64_t kWorthKeepingDivisor = 2;
 // given back is for everybody, not for this pool.
 constexpr std::uint64_t kSpaceForSparesDivisor = 16;
 
-SharedSlice make_zeros() {
-  AlignedBuffer buffer(ZeroPace::kRushChunkBytes);
-  std::memset(buffer.data(), 0, buffer.capacity());
-  return std::move(buffer).freeze(ZeroPace::kRushChunkBytes);
+// One piece of zeros for all pools: they never change.
+const SharedSlice& zeros() {
+  static const SharedSlice kZeros = [] {
+    AlignedBuffer buffer(ZeroPace::kRushChunkBytes);
+    std::memset(buffer.data(), 0, buffer.capacity());
+    return std::move(buffer).freeze(ZeroPace::kRushChunkBytes);
+  }();
+  return kZeros;
 }
 
 std::optional<std::uint64_t> number_of(std::string_view name) {
@@ -39,7 +43,6 @@ SegmentPool::SegmentPool(Scheduler& scheduler, Disk& disk, std::string directory
       disk_(disk),
       directory_(std::move(directory)),
       options_(options),
-      zeros_(make_zeros()),
       gaps_(scheduler),
       pace_(scheduler, gaps_, options.zero_bytes_per_second),
       refill_demand_(pace_),
@@ -195,7 +198,7 @@ Task<Result<void>> SegmentPool::write_zeros(File& file, std::uint64_t from, std:
     auto chunk_bytes = co_await pace_.next_chunk(demand, from, to);
     if (!chunk_bytes) co_return Unexpected(chunk_bytes.error());
     const std::uint64_t length = std::min(*chunk_bytes, to - from);
-    const SharedSlice chunk = zeros_.slice(0, length);
+    const SharedSlice chunk = zeros().slice(0, length);
     auto written = co_await file.write(FilePosition{from}, chunk, Durability::kNone);
     if (!written) co_return written;
     from += length;

@@ -101,7 +101,6 @@ class SegmentPool {
   Disk& disk_;
   std::string directory_;
   SegmentPoolOptions options_;
-  SharedSlice zeros_;
   std::multimap<std::uint64_t, std::string> ready_;  // size -> path
   std::deque<Retired> retired_;                      // to be filled up
   std::uint64_t spare_bytes_ = 0;

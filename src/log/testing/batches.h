@@ -1,7 +1,9 @@
 // Record batches for tests of the log: well-formed headers around bytes that say what they are.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include "base/bytes.h"
@@ -31,8 +33,9 @@ inline std::vector<std::byte> make_batch(std::uint64_t seed, BatchShape shape = 
                          static_cast<std::int64_t>(seed));  // the producer id: a unique field
   store_be<std::int32_t>(batch, 57, shape.record_count);
   Random random(seed);
-  for (std::size_t at = kBatchHeaderBytes; at < batch.size(); ++at) {
-    batch[at] = static_cast<std::byte>(random.next());
+  for (std::size_t at = kBatchHeaderBytes; at < batch.size(); at += sizeof(std::uint64_t)) {
+    const std::uint64_t drawn = random.next();
+    std::memcpy(batch.data() + at, &drawn, std::min(sizeof(drawn), batch.size() - at));
   }
   store_be<std::uint32_t>(batch, 17, crc32c(ByteView(batch).subspan(kAttributesAt)));
   return batch;

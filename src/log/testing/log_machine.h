@@ -19,14 +19,12 @@
 #include "disk/sim_disk.h"
 #include "log/partition.h"
 #include "log/testing/batches.h"
-#include "log/testing/reports.h"
+#include "log/testing/log_shard.h"
 
 namespace penstock::log::testing {
 
 inline constexpr const char* kPartitionDirectory = "/data/topics/orders/0";
-inline constexpr const char* kPoolDirectory = "/data/pool/0";
 inline constexpr std::int32_t kLeaderEpoch = 7;
-inline constexpr std::uint64_t kSmallestSegmentBytes = 32 * kKiB;
 inline constexpr std::uint64_t kLargestSegmentBytes = 128 * kKiB;
 
 inline PartitionId partition_id() {
@@ -64,27 +62,24 @@ struct BackgroundAppend {
   std::optional<Result<Offset>> outcome;
 };
 
-class LogMachine : public SimMachine {
+class LogMachine : public LogShard {
  public:
   explicit LogMachine(SimStorage& storage, LogMachineOptions options = {})
-      : SimMachine(prepared(storage), options.disk),
-        options_(options),
-        random_(options.salt_seed),
-        pool_(scheduler, disk, kPoolDirectory, options.pool),
-        catch_up_(scheduler, pool_.commit_gaps(), options.catch_up) {
-    EXPECT_TRUE(catch_up_.start());
-  }
+      : LogShard(prepared(storage), {.disk = options.disk,
+                                     .pool = options.pool,
+                                     .catch_up = options.catch_up,
+                                     .salt_seed = options.salt_seed}),
+        partition_options_(options.partition) {}
   ~LogMachine() { (void)stop(); }
 
   // Starts the pool and opens the partition.
   Result<void> try_start() {
-    if (auto started = scheduler.run(pool_.start()); !started) return started;
+    if (auto started = scheduler.run(start_pool()); !started) return started;
     return try_open();
   }
   Result<void> try_open() {
-    const LogContext context{scheduler, disk, pool_, random_, &reports_, &catch_up_};
     auto opened = scheduler.run(
-        Partition::open(context, kPartitionDirectory, partition_id(), options_.partition));
+        Partition::open(context(), kPartitionDirectory, partition_id(), partition_options_));
     if (!opened) return Unexpected(opened.error());
     partition_ = std::move(*opened);
     return {};
@@ -99,7 +94,7 @@ class LogMachine : public SimMachine {
     Result<void> closed;
     if (partition_) closed = scheduler.run(partition_->close());
     partition_.reset();
-    if (!stopped_) scheduler.run(pool_.close());
+    if (!stopped_) scheduler.run(stop_pool());
     stopped_ = true;
     return closed;
   }
@@ -107,10 +102,7 @@ class LogMachine : public SimMachine {
   Partition& partition() { return *partition_; }
   // For a partition that was closed or destroyed by the test.
   void forget_partition() { partition_.reset(); }
-  SegmentPool& pool() { return pool_; }
-  CatchUp& catch_up() { return catch_up_; }
   const Marks& marks() { return partition_->marks(); }
-  const std::vector<std::string>& reports() const { return reports_.lines(); }
   const RecoveryReport& report() { return partition_->recovery_report(); }
 
   Result<Offset> append(std::uint64_t seed, BatchShape shape = {}) {
@@ -172,7 +164,6 @@ class LogMachine : public SimMachine {
  private:
   static SimStorage& prepared(SimStorage& storage) {
     storage.make_directories(kPartitionDirectory);
-    storage.make_directories(kPoolDirectory);
     return storage;
   }
   static Task<Result<Offset>> append_and_wait(Partition& partition, ByteView batch) {
@@ -191,11 +182,7 @@ class LogMachine : public SimMachine {
     co_await scheduler.sleep_for(delay);
   }
 
-  LogMachineOptions options_;
-  Random random_;
-  Reports reports_;
-  SegmentPool pool_;
-  CatchUp catch_up_;
+  PartitionOptions partition_options_;
   std::unique_ptr<Partition> partition_;
   bool stopped_ = false;
 };
