@@ -66,8 +66,11 @@ Task<void> Partition::commit_loop(Gate::Hold) {
 Task<void> Partition::write(CommitRef commit, SegmentRef segment, Gate::Hold) {
   const ZeroPace::CommitHold in_flight = context_.pool.pace().enter_commit();
   const SharedSlice& bytes = commit->bytes();
+  const Instant begin = context_.scheduler.now();
   auto written = co_await segment->file->write(commit->position(), bytes, Durability::kDevice);
+  if (written) note_commit(*commit, context_.scheduler.now() - begin);
   if (!written) {
+    ++context_.stats->failed_commits;
     fence_off(written.error().context(id_.to_string()));
   } else if (!commit->is_settled()) {
     const auto place = std::ranges::find(in_flight_, commit, &InFlight::commit);
@@ -76,6 +79,16 @@ Task<void> Partition::write(CommitRef commit, SegmentRef segment, Gate::Hold) {
     acknowledge();
   }
   commit_finished_.pulse();
+}
+
+void Partition::note_commit(const Commit& commit, Duration took) {
+  LogStats& stats = *context_.stats;
+  const std::uint64_t used_bytes = commit.payload_bytes() + commit.batches().size() * kEntryHeaderBytes;
+  ++stats.commits;
+  stats.committed_bytes += commit.device_bytes();
+  stats.payload_bytes += commit.payload_bytes();
+  stats.pad_bytes += commit.device_bytes() - used_bytes;
+  stats.commit_latency.add(took);
 }
 
 void Partition::acknowledge() {
@@ -126,9 +139,11 @@ void Partition::fail_collected(const Error& error) {
 void Partition::fence_off(const Error& error) {
   if (!fence_) {
     fence_ = Error(ErrorCode::kFenced, error.message());
-    report(
-        Reporter::Severity::kError,
-        fmt::format("a write failed; appends are refused until the next start: {}", error.message()));
+    ++context_.stats->fences;
+    report(Reporter::Severity::kError,
+           fmt::format("a write failed; appends are refused until `penstock topic reopen {} {}` or the "
+                       "next start: {}",
+                       id_.topic_name, id_.index, error.message()));
   }
   std::deque<InFlight> lost;
   lost.swap(in_flight_);
@@ -145,6 +160,7 @@ void Partition::note_space(bool has_space) {
   if (has_space) {
     report(Reporter::Severity::kInfo, "there is space again: writing resumes");
   } else {
+    ++context_.stats->no_space;
     report(Reporter::Severity::kWarning,
            "no space for another segment: appends are refused until there is; reads go on");
   }

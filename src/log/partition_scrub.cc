@@ -37,7 +37,10 @@ Task<Result<ScrubReport>> Partition::scrub(std::uint64_t bytes_per_second) {
     const auto next = std::ranges::find_if(segments_, [&](const SegmentRef& segment) {
       return segment->sealed && segment->header.number > last_number;
     });
-    if (next == segments_.end()) co_return report;
+    if (next == segments_.end()) {
+      ++context_.stats->scrub_rounds;
+      co_return report;
+    }
     last_number = (*next)->header.number;
     if (auto done = co_await scrub_segment(*next, bytes_per_second, report); !done)
       co_return Unexpected(done.error());
@@ -60,12 +63,14 @@ Task<Result<void>> Partition::scrub_segment(SegmentRef segment, std::uint64_t by
     if (!entry && entry.error().code() != ErrorCode::kCorrupt) co_return Unexpected(entry.error());
     if (!entry) {
       ++report.finding_count;
+      ++context_.stats->scrub_findings;
       note_damage(entry.error());
       co_return Result<void>();
     }
     expected = behind_known_damage(*segment, entry->batch_header.next_offset());
     read_bytes += entry->header.entry_bytes();
     report.verified_bytes += entry->header.entry_bytes();
+    context_.stats->scrubbed_bytes += entry->header.entry_bytes();
     const Instant due = begin + time_for(read_bytes, bytes_per_second);
     while (!gate_.is_closed() && due - context_.scheduler.now() >= kShortestPause) {
       co_await context_.scheduler.sleep_until(std::min(due, context_.scheduler.now() + kLongestPause));
