@@ -34,7 +34,8 @@ ServerProcess::ServerProcess(std::string directory, std::vector<std::string> mor
     : directory_(std::move(directory)) {
   const std::string program =
       (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "penstock").string();
-  std::vector<std::string> words = {program, "serve", "--listen", "127.0.0.1:0", "--data", directory_};
+  std::vector<std::string> words = {program,          "serve", "--listen", "127.0.0.1:0",
+                                    "--admin-listen", "off",   "--data",   directory_};
   words.insert(words.end(), more_flags.begin(), more_flags.end());
   int pipe_ends[2];
   if (::pipe(pipe_ends) != 0) die("cannot make a pipe");
