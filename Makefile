@@ -15,6 +15,9 @@ CAMPAIGN_DIR ?= build/campaign
 # The bounds of the long campaigns.
 SEEDS ?= 200000
 ROUNDS ?= 100
+XFS_ROUNDS ?= 20
+BTRFS_ROUNDS ?= 20
+IMAGES ?= 500
 FUZZ_SECONDS ?= 60
 
 .PHONY: help
@@ -59,9 +62,15 @@ sim: build ## Simulated crashes of the log, SEEDS=200000 seeds
 	@scripts/campaign sim $(BIN)/log_sim --seeds $(SEEDS)
 
 .PHONY: crash
-crash: build ## kill -9 of a real server under load, ROUNDS=100 rounds
+crash: build ## kill -9 of a real server under load: ROUNDS=100, XFS_ROUNDS=20, BTRFS_ROUNDS=20
 	@scripts/campaign crash /usr/bin/python3 tests/clients/kill_test.py --bin-dir $(BIN) \
-	    --work-dir $(CAMPAIGN_DIR)/crash --rounds $(ROUNDS)
+	    --work-dir $(CAMPAIGN_DIR)/crash --rounds $(ROUNDS) \
+	    --xfs-rounds $(XFS_ROUNDS) --btrfs-rounds $(BTRFS_ROUNDS)
+
+.PHONY: power-cut
+power-cut: build ## Power cuts of a recorded device under a real server: IMAGES=500 disk images
+	@scripts/campaign power-cut /usr/bin/python3 tests/power_cut/power_cut_test.py --bin-dir $(BIN) \
+	    --work-dir $(CAMPAIGN_DIR)/power-cut --images $(IMAGES) --load-seconds 10
 
 .PHONY: fuzz
 fuzz: setup ## Every fuzz program, FUZZ_SECONDS=60 seconds each

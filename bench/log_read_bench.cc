@@ -2,7 +2,8 @@
 //
 // Fetches of 1 MiB go through Partition::read over a stored log, one after the other, as one consumer
 // asks; with cursors that read ahead, and with each fetch reading for itself. The raw side reads a file
-// of the same size, 1 MiB at a time, eight in flight. All take turns in one run.
+// of the same size, 1 MiB at a time, eight in flight. All take turns in one run. Then three consumers
+// read the same 128 MiB one after the other, with a cache that holds them.
 
 #include <algorithm>
 #include <array>
@@ -79,10 +80,28 @@ class StoredLog {
   double scan(bool with_cursors) {
     log::CatchUpOptions options;
     if (!with_cursors) options.memory_bytes = 0;
-    log::CatchUp catch_up(shard_.scheduler(), options);
+    log::CatchUp catch_up(shard_.scheduler(), pool_->commit_gaps(), options);
     double speed = 0;
-    shard_.scheduler().run(read_all(catch_up, speed));
+    shard_.scheduler().run(read_passes(catch_up, Offset{UINT32_MAX}, {&speed, 1}));
     return speed;
+  }
+
+  // One consumer after the other over the log's beginning, with a cache that holds all of it. The first
+  // leaves notes, the second fills the cache, the third is served from there.
+  struct CachedScan {
+    std::array<double, 3> speeds{};
+    log::SegmentCacheStats stats;
+  };
+  CachedScan scan_cached(std::uint64_t read_bytes, std::uint64_t batch_bytes) {
+    log::CatchUpOptions options;
+    options.cache_bytes = 2 * read_bytes;
+    log::CatchUp catch_up(shard_.scheduler(), pool_->commit_gaps(), options);
+    if (auto made = catch_up.start(); !made) ShardDisk::end(made.error());
+    CachedScan scan;
+    const Offset end{static_cast<std::int64_t>(read_bytes / batch_bytes)};
+    shard_.scheduler().run(read_passes(catch_up, end, scan.speeds));
+    scan.stats = catch_up.cache()->stats();
+    return scan;
   }
 
  private:
@@ -115,20 +134,24 @@ class StoredLog {
     co_await close(*partition);
   }
 
-  Task<void> read_all(log::CatchUp& catch_up, double& speed) {
+  Task<void> read_passes(log::CatchUp& catch_up, Offset end, std::span<double> speeds) {
     const std::unique_ptr<log::Partition> partition = co_await open(&catch_up);
+    for (double& speed : speeds) co_await read_all(*partition, end, speed);
+    co_await close(*partition);
+  }
+
+  static Task<void> read_all(log::Partition& partition, Offset end, double& speed) {
     const Stopwatch stopwatch;
     std::uint64_t read_bytes = 0;
     Offset next;
-    while (next < partition->marks().high_watermark) {
+    while (next < std::min(end, partition.marks().high_watermark)) {
       const log::ReadLimits limits{.max_bytes = kReadBytes};
-      auto found = co_await partition->read(next, limits);
+      auto found = co_await partition.read(next, limits);
       if (!found) ShardDisk::end(found.error());
       read_bytes += found->size_bytes;
       next = log::BatchHeader::parse(found->batches.back().view())->next_offset();
     }
     speed = mb_per_second(read_bytes, stopwatch.elapsed());
-    co_await close(*partition);
   }
 
   std::string directory_;
@@ -174,6 +197,28 @@ int run(const Options& options) {
       };
       add("read ahead", with_speeds);
       add("each fetch for itself", without_speeds);
+      constexpr std::uint64_t kCachedBytes = 128 * kMiB;
+      std::array<std::vector<double>, 3> passes;
+      log::SegmentCacheStats stats;
+      for (int turn = 0; turn < turns; ++turn) {
+        const StoredLog::CachedScan scan = log.scan_cached(kCachedBytes, shape.batch_bytes);
+        for (std::size_t i = 0; i < passes.size(); ++i) passes[i].push_back(scan.speeds[i]);
+        stats = scan.stats;
+      }
+      const double first = median(passes[0]);
+      for (std::size_t i = 1; i < passes.size(); ++i) {
+        const double speed = median(passes[i]);
+        report.add({fmt::format("{} batches, cache: consumer {} / consumer 1", shape.name, i + 1),
+                    speed / first,
+                    "x",
+                    fmt::format("{:.0f} MB/s of {:.0f} MB/s", speed, first),
+                    {},
+                    {}});
+      }
+      report.note(fmt::format(
+          "{} batches, three consumers of {} MiB: {} MiB from the device, {} MiB "
+          "from the cache",
+          shape.name, kCachedBytes / kMiB, stats.missed_bytes / kMiB, stats.hit_bytes / kMiB));
       report.note(log.description());
     }
   }

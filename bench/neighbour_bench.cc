@@ -9,9 +9,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,6 +18,7 @@
 #include <thread>
 
 #include "base/random.h"
+#include "bench/child_process.h"
 #include "bench/latency.h"
 #include "bench/memory_cgroup.h"
 #include "bench/raw_io.h"
@@ -117,49 +116,6 @@ int be_worker(const std::string& path, RequestedIoMode mode, std::uint64_t size_
 
 // --- Putting them together ---
 
-// A child with its standard output in a pipe.
-class Child {
- public:
-  explicit Child(std::vector<std::string> arguments) {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) die("cannot make a pipe");
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    std::vector<char*> pointers;
-    for (std::string& argument : arguments) pointers.push_back(argument.data());
-    pointers.push_back(nullptr);
-    const int error =
-        ::posix_spawn(&pid_, "/proc/self/exe", &actions, nullptr, pointers.data(), environ);
-    posix_spawn_file_actions_destroy(&actions);
-    ::close(ends[1]);
-    if (error != 0) die(fmt::format("cannot start a process: {}", std::strerror(error)));
-    output_ = ::fdopen(ends[0], "r");
-  }
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
-  ~Child() {
-    if (pid_ > 0) ::kill(pid_, SIGKILL);
-    wait();
-    std::fclose(output_);
-  }
-
-  std::string read_line() {
-    char line[256];
-    if (std::fgets(line, sizeof line, output_) == nullptr) die("a process that was started died");
-    return line;
-  }
-  void stop() { ::kill(pid_, SIGTERM); }
-  void wait() {
-    if (pid_ > 0) ::waitpid(pid_, nullptr, 0);
-    pid_ = -1;
-  }
-
- private:
-  pid_t pid_ = -1;
-  std::FILE* output_ = nullptr;
-};
-
 struct Outcome {
   double least_resident = 0;
   double last_resident = 0;
@@ -180,12 +136,12 @@ Outcome measure(const std::string& directory, const MemoryCgroup& group, Request
   }
   const std::string mode_name(to_string(mode));
   Outcome outcome;
-  Child neighbour(
+  ChildProcess neighbour(
       {"neighbour_bench", "--role", "neighbour", "--group", group.directory(), "--path", hot});
   if (neighbour.read_line() != "ready\n") die("the neighbour did not get ready");
   {
-    Child worker({"neighbour_bench", "--role", "worker", "--group", group.directory(), "--path", own,
-                  "--mode", mode_name, "--size", std::to_string(size_bytes)});
+    ChildProcess worker({"neighbour_bench", "--role", "worker", "--group", group.directory(), "--path",
+                         own, "--mode", mode_name, "--size", std::to_string(size_bytes)});
     if (std::sscanf(worker.read_line().c_str(), "%lf %lf", &outcome.append_speed,
                     &outcome.scan_speed) != 2)
       die("the worker said something else");
@@ -227,14 +183,6 @@ int run(const Options& options) {
   }
   std::filesystem::remove_all(directory);
   return report.finish();
-}
-
-// The value behind `flag`; empty when it is not there.
-std::string argument_of(int argc, char** argv, std::string_view flag) {
-  for (int i = 1; i + 1 < argc; ++i) {
-    if (argv[i] == flag) return argv[i + 1];
-  }
-  return "";
 }
 
 }  // namespace

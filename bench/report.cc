@@ -25,7 +25,8 @@ std::string verdict_of(const Row& row) {
 
 }  // namespace
 
-Options parse_options(int argc, char** argv, const std::string& purpose) {
+Options parse_options(int argc, char** argv, const std::string& purpose,
+                      const std::vector<GroupName>& groups) {
   Options options;
   std::string json_file;
   CLI::App app{purpose};
@@ -35,10 +36,22 @@ Options parse_options(int argc, char** argv, const std::string& purpose) {
   app.add_flag("--quick", options.quick, "fewer samples");
   app.add_option("--json", json_file, "also write the rows to this file");
   app.add_flag("--check", options.check, "exit 1 if a row is missed");
+  bool must_list = false;
+  if (!groups.empty()) {
+    std::vector<std::string> names;
+    for (const GroupName& group : groups) names.push_back(group.name);
+    app.add_option("--only", options.only, "run this group of rows; again for more")
+        ->check(CLI::IsMember(names));
+    app.add_flag("--list", must_list, "say which groups there are, and end");
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     std::exit(app.exit(error) == 0 ? 0 : 2);
+  }
+  if (must_list) {
+    for (const GroupName& group : groups) fmt::print("{:<12} {}\n", group.name, group.meaning);
+    std::exit(0);
   }
   if (!json_file.empty()) options.json_file = json_file;
   return options;

@@ -5,12 +5,16 @@
 //   --json FILE   the rows, for machines
 //   --check       exit 1 if a row is missed
 //
+// A program with several groups of rows also takes --only NAME (again for more) and --list.
+//
 // A row says what was measured, the raw or peer figure that it is a ratio of, from the same run, what
 // is to be reached, and whether it was.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace penstock::bench {
@@ -20,10 +24,23 @@ struct Options {
   bool quick = false;
   std::optional<std::string> json_file;
   bool check = false;
+  std::vector<std::string> only;  // the groups to run; empty: all
+
+  bool wants(std::string_view group) const {
+    return only.empty() || std::ranges::find(only, group) != only.end();
+  }
 };
 
-// Reads the flags; ends the process on --help and on bad ones. `purpose` is one sentence.
-Options parse_options(int argc, char** argv, const std::string& purpose);
+// A group of rows that can be run by itself.
+struct GroupName {
+  std::string name;
+  std::string meaning;  // one line
+};
+
+// Reads the flags; ends the process on --help, on --list, and on bad ones. `purpose` is one sentence;
+// `groups` is empty for a program that has only one.
+Options parse_options(int argc, char** argv, const std::string& purpose,
+                      const std::vector<GroupName>& groups = {});
 
 struct Row {
   std::string measure;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,6 +12,8 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+
+#include "bench/latency.h"
 
 namespace penstock::bench {
 
@@ -31,17 +34,24 @@ double seconds_of(const timeval& time) {
 }  // namespace
 
 ServerProcess::ServerProcess(std::string directory, std::vector<std::string> more_flags)
-    : directory_(std::move(directory)) {
+    : directory_(std::move(directory)), more_flags_(std::move(more_flags)) {
+  start();
+}
+
+void ServerProcess::start() {
+  banner_.clear();
   const std::string program =
       (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "penstock").string();
   std::vector<std::string> words = {program,          "serve", "--listen", "127.0.0.1:0",
                                     "--admin-listen", "off",   "--data",   directory_};
-  words.insert(words.end(), more_flags.begin(), more_flags.end());
+  words.insert(words.end(), more_flags_.begin(), more_flags_.end());
   int pipe_ends[2];
   if (::pipe(pipe_ends) != 0) die("cannot make a pipe");
   pid_ = ::fork();
   if (pid_ < 0) die("cannot fork");
   if (pid_ == 0) {
+    // Nobody stops a server whose benchmark was killed.
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     ::dup2(pipe_ends[1], STDOUT_FILENO);
     ::close(pipe_ends[0]);
     ::close(pipe_ends[1]);
@@ -67,6 +77,15 @@ ServerProcess::ServerProcess(std::string directory, std::vector<std::string> mor
     address_ = banner_.substr(at + kReadyWords.size(), end - at - kReadyWords.size());
     return;
   }
+}
+
+std::chrono::nanoseconds ServerProcess::restart_after_kill() {
+  ::kill(pid_, SIGKILL);
+  ::waitpid(pid_, nullptr, 0);
+  ::close(output_);
+  const Stopwatch stopwatch;
+  start();
+  return stopwatch.elapsed();
 }
 
 ServerProcess::~ServerProcess() {

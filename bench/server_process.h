@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,10 @@ class ServerProcess {
   ServerProcess& operator=(const ServerProcess&) = delete;
   ~ServerProcess();
 
+  // Kills it, with no chance to put anything in order, and starts it again on the same data; returns
+  // how long it took from the start until it was ready.
+  std::chrono::nanoseconds restart_after_kill();
+
   const std::string& address() const { return address_; }
   // What it printed until it was ready.
   const std::string& banner() const { return banner_; }
@@ -26,7 +31,10 @@ class ServerProcess {
   double cpu_seconds() const;
 
  private:
+  void start();
+
   std::string directory_;
+  std::vector<std::string> more_flags_;
   std::string address_;
   std::string banner_;
   pid_t pid_ = -1;

@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "bench/stall_meter.h"
 #include "disk/disk_stack.h"
 #include "penstock/probe.h"
 
@@ -17,10 +18,12 @@ namespace penstock::bench {
 
 class ShardDisk {
  public:
-  explicit ShardDisk(const std::string& directory) {
+  // With `watches_stalls`, stall_meter() counts them; each wait then costs a system call more.
+  explicit ShardDisk(const std::string& directory, RequestedIoMode mode = RequestedIoMode::kAuto,
+                     bool watches_stalls = false) {
     auto report = probe(directory);
     if (!report) end(report.error());
-    auto chosen = choose_io_mode(*report, RequestedIoMode::kAuto);
+    auto chosen = choose_io_mode(*report, mode);
     if (!chosen) end(chosen.error());
     DiskStackOptions options;
     options.mode = chosen->mode;
@@ -30,7 +33,10 @@ class ShardDisk {
     auto reactor = stack_->make_reactor();
     if (!reactor) end(reactor.error());
     reactor_ = std::move(*reactor);
-    scheduler_ = std::make_unique<Scheduler>(clock_, reactor_.reactor());
+    if (watches_stalls) stall_meter_ = std::make_unique<StallMeter>(reactor_.reactor());
+    Reactor& polled = stall_meter_ ? *stall_meter_ : reactor_.reactor();
+    scheduler_ = std::make_unique<Scheduler>(clock_, polled);
+    if (stall_meter_) stall_meter_->watch(*scheduler_);
     disk_ = stack_->make_disk(*scheduler_, reactor_);
     description_ = fmt::format("io: {}, {}", to_string(chosen->mode), stack_->uring_reason());
   }
@@ -39,6 +45,7 @@ class ShardDisk {
 
   Scheduler& scheduler() { return *scheduler_; }
   Disk& disk() { return *disk_; }
+  StallMeter* stall_meter() { return stall_meter_.get(); }
   const std::string& description() const { return description_; }
 
   [[noreturn]] static void end(const Error& error) {
@@ -51,6 +58,7 @@ class ShardDisk {
   SystemClock clock_;
   std::unique_ptr<DiskStack> stack_;
   ShardReactor reactor_;
+  std::unique_ptr<StallMeter> stall_meter_;
   std::unique_ptr<Scheduler> scheduler_;
   std::unique_ptr<Disk> disk_;
 };

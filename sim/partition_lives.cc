@@ -151,7 +151,9 @@ class Lives {
          log::CatchUpOptions catch_up_options)
         : machine(storage, std::move(disk_options)),
           pool(machine.scheduler, machine.disk, kPoolDirectory, pool_options),
-          catch_up(machine.scheduler, catch_up_options) {}
+          catch_up(machine.scheduler, pool.commit_gaps(), catch_up_options) {
+      PENSTOCK_ASSERT(catch_up.start(), "a small cache can be had");
+    }
 
     SimMachine machine;
     log::SegmentPool pool;
@@ -170,6 +172,8 @@ class Lives {
     pool_options.ready_files = static_cast<std::uint32_t>(random_.below(3));
     log::CatchUpOptions catch_up_options;
     if (random_.one_in(4)) catch_up_options.memory_bytes = 0;
+    // A few blocks: they are displaced all the time.
+    if (!random_.one_in(4)) catch_up_options.cache_bytes = log::SegmentCache::kSmallestBytes;
     Life life(storage_, std::move(disk_options), pool_options, catch_up_options);
 
     if (how == How::kWorkAndDie) {

@@ -46,8 +46,14 @@ constexpr std::array kCommitPolicies{
     NamedChoice<log::CommitPolicy>{"batch", log::CommitPolicy::kBatch},
 };
 
+constexpr std::string_view kTail = "tail";
+constexpr std::array kTailPolicies{
+    NamedChoice<log::TailPolicy>{"pad", log::TailPolicy::kPad},
+    NamedChoice<log::TailPolicy>{"rewrite", log::TailPolicy::kRewrite},
+};
+
 std::vector<std::string_view> names() {
-  std::vector<std::string_view> all{kCommit};
+  std::vector<std::string_view> all{kCommit, kTail};
   for (const NumberSetting& setting : kNumbers) all.push_back(setting.name);
   return all;
 }
@@ -69,11 +75,14 @@ Result<std::int64_t> parse_number(const NumberSetting& setting, std::string_view
               setting.min, setting.max, value);
 }
 
-template <typename Choices>
-auto parse_choice(std::string_view name, const Choices& choices, std::string_view value)
-    -> Result<decltype(choices[0].choice)> {
+template <typename Choices, typename Choice>
+Result<void> choose(std::string_view name, const Choices& choices, std::string_view value,
+                    std::optional<Choice>& setting) {
   const auto* known = std::ranges::find(choices, value, [](const auto& named) { return named.name; });
-  if (known != choices.end()) return known->choice;
+  if (known != choices.end()) {
+    setting = known->choice;
+    return {};
+  }
   std::vector<std::string_view> possible;
   for (const auto& named : choices) possible.push_back(named.name);
   return fail(ErrorCode::kInvalidArgument, "{} is {}; not '{}'", name, fmt::join(possible, " or "),
@@ -93,12 +102,8 @@ std::chrono::milliseconds milliseconds(std::int64_t count) {
 }  // namespace
 
 Result<void> TopicSettings::set(std::string_view name, std::string_view value) {
-  if (name == kCommit) {
-    auto policy = parse_choice(kCommit, kCommitPolicies, value);
-    if (!policy) return Unexpected(policy.error());
-    commit = *policy;
-    return {};
-  }
+  if (name == kCommit) return choose(kCommit, kCommitPolicies, value, commit);
+  if (name == kTail) return choose(kTail, kTailPolicies, value, tail);
   const auto* known = std::ranges::find_if(kNumbers, [&](const NumberSetting& setting) {
     return name == setting.name || (!setting.alias.empty() && name == setting.alias);
   });
@@ -115,6 +120,7 @@ Result<void> TopicSettings::set(std::string_view name, std::string_view value) {
 std::vector<std::pair<std::string, std::string>> TopicSettings::entries() const {
   std::vector<std::pair<std::string, std::string>> set;
   if (commit) set.emplace_back(kCommit, name_of(kCommitPolicies, *commit));
+  if (tail) set.emplace_back(kTail, name_of(kTailPolicies, *tail));
   for (const NumberSetting& setting : kNumbers) {
     if (const auto& value = this->*(setting.value))
       set.emplace_back(setting.name, std::to_string(*value));
@@ -140,6 +146,7 @@ log::Retention TopicSettings::retention(const Settings& defaults) const {
 log::PartitionOptions TopicSettings::partition_options(const Settings& defaults) const {
   log::PartitionOptions options = defaults.partition;
   options.commit = commit.value_or(options.commit);
+  options.tail = tail.value_or(options.tail);
   if (persist_records) options.persist.records = static_cast<std::uint64_t>(*persist_records);
   if (persist_bytes) options.persist.bytes = static_cast<std::uint64_t>(*persist_bytes);
   if (persist_interval_ms) options.persist.interval = milliseconds(*persist_interval_ms);

@@ -24,6 +24,8 @@ struct TopicSettings {
   std::optional<std::int64_t> retention_bytes;
   // commit: when an append is acknowledged: sync or batch.
   std::optional<log::CommitPolicy> commit;
+  // tail: where a commit starts: pad or rewrite.
+  std::optional<log::TailPolicy> tail;
   // flush.messages, persist.messages: a batch topic's records that wait for the device at most.
   std::optional<std::int64_t> persist_records;
   // flush.ms, persist.interval.ms: how long they wait at most.

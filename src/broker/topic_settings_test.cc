@@ -20,8 +20,9 @@ TEST(TopicSettings, AreReadAsTheyAreWritten) {
   topic.name = "orders";
   topic.partition_count = 1;
   const std::vector<std::pair<std::string, std::string>> all = {
-      {"commit", "batch"},       {"retention.ms", "86400000"}, {"retention.bytes", "-1"},
-      {"flush.messages", "500"}, {"flush.ms", "20"},           {"persist.bytes", "65536"}};
+      {"commit", "batch"},       {"tail", "rewrite"},       {"retention.ms", "86400000"},
+      {"retention.bytes", "-1"}, {"flush.messages", "500"}, {"flush.ms", "20"},
+      {"persist.bytes", "65536"}};
   for (const auto& [name, value] : all) EXPECT_TRUE(topic.settings.set(name, value)) << name;
   EXPECT_EQ(topic.settings.entries(), all);
   const auto again = decode_topic(encode_topic(topic));
@@ -42,6 +43,7 @@ TEST(TopicSettings, WhatIsUnknownOrImpossibleIsNamed) {
       {"flush.ms", {"-1", "1s"}},
       {"persist.bytes", {"4095", "67108865", "1MiB"}},
       {"commit", {"", "Sync", "async", "sync "}},
+      {"tail", {"", "padded"}},
   };
   for (const auto& [name, values] : impossible) {
     for (const std::string& value : values) {
@@ -87,6 +89,8 @@ TEST(TopicSettings, DurabilityIsSyncWithThresholdsThatKafkasNamesReach) {
   ASSERT_TRUE(settings.set("flush.messages", "500"));
   EXPECT_EQ(settings.partition_options(defaults).commit, log::CommitPolicy::kSync);
   ASSERT_TRUE(settings.set("commit", "batch"));
+  ASSERT_TRUE(settings.set("tail", "rewrite"));
+  EXPECT_EQ(settings.partition_options(defaults).tail, log::TailPolicy::kRewrite);
   ASSERT_TRUE(settings.set("flush.ms", "20"));
   ASSERT_TRUE(settings.set("persist.bytes", "65536"));
   const log::PartitionOptions options = settings.partition_options(defaults);

@@ -84,6 +84,8 @@ class SimDisk::Mapping final : public SharedMemory {
     disk_.mappings_.remove(this);
   }
 
+  const SimNode& file() const { return *file_; }
+
   void write_back() {
     for (std::size_t at = 0; at < memory_.capacity(); at += kSectorBytes) {
       const ByteView now = memory_.view().subspan(at, kSectorBytes);
@@ -200,6 +202,7 @@ Task<Result<std::unique_ptr<SharedMemory>>> SimDisk::create_shared(std::string p
   operation.effect = [&]() -> Result<void> {
     auto opened = keep(storage_.open(path, {.write = true, .create = true}), node);
     if (!opened) return opened;
+    assert_not_mapped(*node);
     storage_.truncate(*node, 0);
     if (storage_.allocate(*node, size_bytes)) return {};
     return Unexpected(Error::from_errno(ENOSPC, fmt::format("create_shared {}", path)));
@@ -397,6 +400,13 @@ void SimDisk::record(const Operation& operation, const Result<void>& result) {
   options_.trace(fmt::format("{:>10} us  {} {} [{}, +{}) {}",
                              scheduler_.now().since_start.count() / 1000, to_string(operation.op),
                              operation.path, operation.position, operation.length_bytes, outcome));
+}
+
+void SimDisk::assert_not_mapped(const SimNode& file) const {
+  for (const Mapping* mapping : mappings_) {
+    PENSTOCK_ASSERT(&mapping->file() != &file,
+                    "a mapped file is cut: the next store into it would be a SIGBUS");
+  }
 }
 
 void SimDisk::fold(std::uint64_t value) { trace_hash_ = mix64(trace_hash_ * 31 + value); }

@@ -161,6 +161,7 @@ class SimDisk final : public Disk {
   void assert_aligned(FilePosition position, std::uint64_t length_bytes,
                       const std::byte* address) const;
   void assert_no_overlap(const Operation& write) const;
+  void assert_not_mapped(const SimNode& file) const;
 
   SimStorage& storage_;
   Scheduler& scheduler_;

@@ -193,6 +193,7 @@ Task<Result<void>> SimDisk::OpenFile::truncate(std::uint64_t size_bytes) {
   Operation operation{.op = SimOp::kTruncate, .path = path(), .length_bytes = size_bytes};
   operation.effect = [&]() -> Result<void> {
     disk_.land_late_writes(*node_);  // file systems wait for direct writes before they cut
+    if (size_bytes < node_->image.size_bytes()) disk_.assert_not_mapped(*node_);
     disk_.storage_.truncate(*node_, size_bytes);
     return {};
   };

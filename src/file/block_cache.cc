@@ -4,6 +4,7 @@
 #include <bit>
 #include <coroutine>
 #include <cstdint>
+#include <cstring>
 #include <utility>
 
 #include "file/block_eviction.h"
@@ -97,6 +98,9 @@ class BlockCache::State {
 
   std::optional<Pin> find(const BlockKey& key, BlockPriority priority);
   Task<Result<Pin>> get(BlockKey key, File& file, BlockPriority priority);
+  bool note(const BlockKey& key);
+  bool insert(const BlockKey& key, ByteView bytes, BlockPriority priority);
+  bool contains(const BlockKey& key) const;
   void erase(const BlockKey& key);
   void erase_file(std::uint64_t file_id);
   void unpin(std::uint32_t number);
@@ -121,6 +125,7 @@ class BlockCache::State {
   }
 
   Pin hit(std::uint32_t number, BlockPriority priority);
+  std::uint32_t take_free(BlockPriority priority);
   std::uint32_t claim(const BlockKey& key, BlockPriority priority);
   Unexpected refusal(const BlockKey& key, const File& file);
   void end_read(std::uint32_t number, const Result<ReadResult>& read);
@@ -183,17 +188,55 @@ BlockCache::Pin BlockCache::State::hit(std::uint32_t number, BlockPriority prior
   return adopt_pin(number);
 }
 
-// A block to read into, pinned for the read and to be found under `key`; kNoBlock when there is none.
-std::uint32_t BlockCache::State::claim(const BlockKey& key, BlockPriority priority) {
+bool BlockCache::State::note(const BlockKey& key) {
+  return number_of(key) == kNoBlock && eviction_.note(key);
+}
+
+bool BlockCache::State::insert(const BlockKey& key, ByteView bytes, BlockPriority priority) {
+  PENSTOCK_ASSERT(!bytes.empty() && bytes.size() <= shape_.block_bytes,
+                  "a cached block has at least one byte, and at most a block of them");
+  const std::uint32_t old = number_of(key);
+  if (old != kNoBlock && blocks_[old].is_reading) return false;
+  if (old != kNoBlock) forget(old);
+  const std::uint32_t number = take_free(priority);
+  if (number == kNoBlock) {
+    ++stats_.refusals;
+    return false;
+  }
+  ++stats_.inserts;
+  blocks_[number] = {.key = key,
+                     .size_bytes = static_cast<std::uint32_t>(bytes.size()),
+                     .priority = priority,
+                     .is_indexed = true};
+  table_.insert(key, number);
+  std::memcpy(memory_of(number).data(), bytes.data(), bytes.size());
+  if (eviction_.add(number, priority)) ++stats_.ghost_hits;
+  return true;
+}
+
+bool BlockCache::State::contains(const BlockKey& key) const {
+  const std::uint32_t number = number_of(key);
+  return number != kNoBlock && !blocks_[number].is_reading;
+}
+
+// A block that nobody has any more; kNoBlock when there is none.
+std::uint32_t BlockCache::State::take_free(BlockPriority priority) {
   std::uint32_t number = free_;
   if (number != kNoBlock) {
     free_ = blocks_[number].older;
-  } else {
-    number = eviction_.evict(priority);
-    if (number == kNoBlock) return kNoBlock;
-    table_.erase(blocks_[number].key, number);
-    ++stats_.evictions;
+    return number;
   }
+  number = eviction_.evict(priority);
+  if (number == kNoBlock) return kNoBlock;
+  table_.erase(blocks_[number].key, number);
+  ++stats_.evictions;
+  return number;
+}
+
+// A block to read into, pinned for the read and to be found under `key`; kNoBlock when there is none.
+std::uint32_t BlockCache::State::claim(const BlockKey& key, BlockPriority priority) {
+  const std::uint32_t number = take_free(priority);
+  if (number == kNoBlock) return kNoBlock;
   ++stats_.misses;
   ++reading_count_;
   ++pinned_count_;
@@ -340,6 +383,12 @@ std::optional<BlockCache::Pin> BlockCache::find(const BlockKey& key, BlockPriori
 Task<Result<BlockCache::Pin>> BlockCache::get(BlockKey key, File& file, BlockPriority priority) {
   return state_->get(key, file, priority);
 }
+
+bool BlockCache::note(const BlockKey& key) { return state_->note(key); }
+bool BlockCache::insert(const BlockKey& key, ByteView bytes, BlockPriority priority) {
+  return state_->insert(key, bytes, priority);
+}
+bool BlockCache::contains(const BlockKey& key) const { return state_->contains(key); }
 
 void BlockCache::erase(const BlockKey& key) { state_->erase(key); }
 void BlockCache::erase_file(std::uint64_t file_id) { state_->erase_file(file_id); }

@@ -55,7 +55,8 @@ struct BlockCacheStats {
   std::uint64_t misses = 0;         // reads that were started
   std::uint64_t shared_misses = 0;  // found somebody already reading the block, and waited for that
   std::uint64_t evictions = 0;
-  std::uint64_t ghost_hits = 0;  // missed, but remembered: goes straight to the main queue
+  std::uint64_t inserts = 0;     // by insert()
+  std::uint64_t ghost_hits = 0;  // read or inserted, and remembered: goes straight to the main queue
   std::uint64_t refusals = 0;    // kBusy: what could have been evicted was pinned
 };
 
@@ -84,6 +85,18 @@ class BlockCache {
   // it get it, the next get() reads again); kBusy when there is no block to put it in because all that
   // it may push out are pinned.
   Task<Result<Pin>> get(BlockKey key, File& file, BlockPriority priority = BlockPriority::kNormal);
+
+  // For readers that have bytes of their own, and keep in the cache only what is read again: a scan
+  // then copies nothing, and moves nothing but ghosts.
+  //
+  // note() is told of a block that was read past the cache, and returns whether it is worth keeping: it
+  // is not here, and was noted or let go not long ago. insert() copies it into the cache, in the place
+  // of a block that is here under that key; false when all that it may push out are pinned, or somebody
+  // is reading it. Neither waits.
+  bool note(const BlockKey& key);
+  bool insert(const BlockKey& key, ByteView bytes, BlockPriority priority = BlockPriority::kNormal);
+  // Whether find() would find it. No touch, and not counted.
+  bool contains(const BlockKey& key) const;
 
   // Forgets one block, or all of a file's, also those being read. Who has a pin or waits for a read
   // keeps or gets the old bytes; whoever asks from now on gets new ones. erase_file() looks at the

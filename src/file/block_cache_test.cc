@@ -94,6 +94,69 @@ TEST(BlockCacheTest, ABlockBeyondAnyFileIsRefused) {
   EXPECT_EQ(machine.reads_ended(), 0U);
 }
 
+TEST(BlockCacheTest, ABlockIsWorthKeepingWhenItIsNotedForTheSecondTime) {
+  CacheMachine machine(16);
+  EXPECT_FALSE(machine.cache->note(block(3)));
+  EXPECT_FALSE(machine.cache->contains(block(3)));
+  EXPECT_TRUE(machine.cache->note(block(3)));
+  const auto bytes = bytes_at(kFile, 3 * kBlock, kBlock);
+  EXPECT_TRUE(machine.cache->insert(block(3), bytes));
+  EXPECT_FALSE(machine.cache->note(block(3))) << "it is here";
+  EXPECT_TRUE(machine.cache->contains(block(3)));
+  const auto found = machine.cache->find(block(3));
+  ASSERT_TRUE(found);
+  EXPECT_EQ(copy_of(found->bytes()), bytes);
+  EXPECT_EQ(machine.cache->stats().inserts, 1U);
+  EXPECT_EQ(machine.cache->stats().ghost_hits, 1U);
+  EXPECT_EQ(machine.reads_ended(), 0U);
+}
+
+TEST(BlockCacheTest, NotesOfAScanPushEachOtherOutAndNothingElse) {
+  CacheMachine machine(16);
+  const auto bytes = bytes_at(kFile, 0, kBlock);
+  for (std::uint64_t number = 0; number < 16; ++number) {
+    EXPECT_TRUE(machine.cache->insert(block(number), bytes));
+  }
+  for (std::uint64_t number = 100; number < 1000; ++number) {
+    EXPECT_FALSE(machine.cache->note(block(number)));
+  }
+  EXPECT_FALSE(machine.cache->note(block(100))) << "noted too long ago";
+  EXPECT_TRUE(machine.cache->note(block(999)));
+  for (std::uint64_t number = 0; number < 16; ++number) {
+    EXPECT_TRUE(machine.cache->contains(block(number)));
+  }
+}
+
+TEST(BlockCacheTest, AnInsertedBlockTakesThePlaceOfTheOldOneAndPinsKeepTheirs) {
+  CacheMachine machine(16);
+  const auto old = bytes_at(kFile, 0, kBlock);
+  const auto shorter = bytes_at(kFile, kBlock, kBlock / 2);
+  EXPECT_TRUE(machine.cache->insert(block(0), old));
+  {
+    const auto pin = machine.cache->find(block(0));
+    EXPECT_TRUE(machine.cache->insert(block(0), shorter));
+    EXPECT_EQ(copy_of(pin->bytes()), old);
+    EXPECT_EQ(copy_of(machine.cache->find(block(0))->bytes()), shorter);
+  }
+  EXPECT_EQ(machine.cache->size_blocks(), 1U);
+  EXPECT_EQ(machine.cache->pinned_blocks(), 0U);
+}
+
+TEST(BlockCacheTest, NothingIsInsertedWhileAllBlocksArePinned) {
+  CacheMachine machine(16);
+  const auto bytes = bytes_at(kFile, 0, kBlock);
+  std::vector<BlockCache::Pin> pins;
+  for (std::uint64_t number = 0; number < 16; ++number) {
+    EXPECT_TRUE(machine.cache->insert(block(number), bytes));
+    pins.push_back(*machine.cache->find(block(number)));
+  }
+  EXPECT_FALSE(machine.cache->insert(block(16), bytes));
+  EXPECT_EQ(machine.cache->stats().refusals, 1U);
+  pins.pop_back();
+  EXPECT_TRUE(machine.cache->insert(block(16), bytes));
+  EXPECT_FALSE(machine.cache->contains(block(15)));
+}
+
 TEST(BlockCacheTest, HoldsAsManyBlocksAsItSaysAndNoMore) {
   CacheMachine machine(20);
   File& file = machine.add_file(kFile, 100 * kBlock);

@@ -54,6 +54,12 @@ bool BlockEviction::add(std::uint32_t number, BlockPriority priority) {
   return is_back;
 }
 
+bool BlockEviction::note(const BlockKey& key) {
+  if (ghosts_.has(key)) return true;
+  ghosts_.remember(key);
+  return false;
+}
+
 void BlockEviction::touch(std::uint32_t number, BlockPriority priority) {
   CachedBlock& block = blocks_[number];
   const bool counts =

@@ -45,6 +45,10 @@ class BlockEviction {
   // A block that has its key and its bytes. Returns whether its ghost was remembered.
   bool add(std::uint32_t number, BlockPriority priority);
 
+  // Remembers a key whose block is not here, as if the block had just been let go. Returns whether it
+  // was remembered already.
+  bool note(const BlockKey& key);
+
   // Somebody used it.
   void touch(std::uint32_t number, BlockPriority priority);
 

@@ -26,15 +26,21 @@ class GhostQueue {
 
   // Whether `key` is remembered, and forgets it.
   bool take(const BlockKey& key) {
-    const std::uint32_t found = table_.find(key, [this](std::uint32_t at) { return ring_[at]; });
+    const std::uint32_t found = number_of(key);
     if (found == BlockTable::kNone) return false;
     table_.erase(key, found);
     return true;
   }
 
+  bool has(const BlockKey& key) const { return number_of(key) != BlockTable::kNone; }
+
   std::size_t size() const { return table_.size(); }
 
  private:
+  std::uint32_t number_of(const BlockKey& key) const {
+    return table_.find(key, [this](std::uint32_t at) -> const BlockKey& { return ring_[at]; });
+  }
+
   std::span<BlockKey> ring_;
   BlockTable table_;
   std::uint32_t next_ = 0;

@@ -89,6 +89,7 @@ class ReadAhead::State {
 
   Task<Result<SharedSlice>> read(FilePosition from, std::size_t size_bytes);
   Task<Result<SharedSlice>> next(FilePosition from);
+  void prepare(FilePosition from);
   void set_end(FilePosition end) { options_.end = end; }
   const ReadAheadStats& stats() const { return source_->stats; }
 
@@ -113,6 +114,7 @@ class ReadAhead::State {
   Task<Result<SharedSlice>> bytes_at(FilePosition from, FilePosition wanted_end);
   Task<Result<SharedSlice>> joined(SharedSlice first, FilePosition from, FilePosition end);
   void start_window(BlockRange blocks);
+  FilePosition smallest_window_end(FilePosition from) const;
   BlockRange window_for(FilePosition from, FilePosition wanted_end) const;
   void read_ahead();
   void learn_end();
@@ -174,11 +176,22 @@ Task<Result<SharedSlice>> ReadAhead::State::read(FilePosition from, std::size_t 
   co_return co_await joined(std::move(*first), from, end);
 }
 
+// Nothing behind options_.end is wanted, unless somebody asks for just that.
+FilePosition ReadAhead::State::smallest_window_end(FilePosition from) const {
+  const FilePosition end = end_of({align_down(from.value, kBlockBytes)}, options_.window_bytes_min);
+  return from < options_.end ? std::min(end, options_.end) : end;
+}
+
+void ReadAhead::State::prepare(FilePosition from) {
+  PENSTOCK_ASSERT(!was_touched_ && windows_.empty(), "a ReadAhead is prepared before its first call");
+  const FilePosition wanted_end = smallest_window_end(from);
+  if (from < wanted_end) start_window(window_for(from, wanted_end));
+}
+
 Task<Result<SharedSlice>> ReadAhead::State::next(FilePosition from) {
   const Call call(*this);
-  FilePosition wanted_end = end_of({align_down(from.value, kBlockBytes)}, options_.window_bytes_min);
+  const FilePosition wanted_end = smallest_window_end(from);
   if (from >= wanted_end) co_return SharedSlice();
-  if (from < options_.end) wanted_end = std::min(wanted_end, options_.end);
   touch(from);
   last_from_ = from;
   last_end_ = from;
@@ -328,6 +341,8 @@ Task<Result<SharedSlice>> ReadAhead::read(FilePosition from, std::size_t size_by
 }
 
 Task<Result<SharedSlice>> ReadAhead::next(FilePosition from) { return state_->next(from); }
+
+void ReadAhead::prepare(FilePosition from) { state_->prepare(from); }
 
 void ReadAhead::set_end(FilePosition end) { state_->set_end(end); }
 

@@ -62,6 +62,10 @@ class ReadAhead {
   // one window. The way to scan.
   Task<Result<SharedSlice>> next(FilePosition from);
 
+  // Starts the read of the first window, at `from`, where the first call is going to begin, and
+  // returns. Before any other call.
+  void prepare(FilePosition from);
+
   // Changes ReadAheadOptions::end: the file's contents have grown. What the last block in front of the
   // old end held must not change.
   void set_end(FilePosition end);

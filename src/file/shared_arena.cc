@@ -25,19 +25,24 @@ constexpr std::size_t kSequenceAt = 8;
 constexpr std::size_t kFirstAt = 16;
 constexpr std::size_t kLastAt = 24;
 constexpr std::size_t kPayloadBytesAt = 32;
+constexpr std::size_t kPayloadChecksumAt = 36;
 constexpr std::size_t kRecordHeaderBytes = 40;
 
 std::uint64_t record_bytes(std::uint64_t payload_bytes) {
   return align_up(kRecordHeaderBytes + payload_bytes, kPlaceBytes);
 }
 
-// Of a record at `place`; what lies at another place, or is of another generation, has another one.
-std::uint32_t record_checksum(ByteView record, std::uint64_t generation, std::uint64_t place) {
+// Of the header of a record at `place`; what lies at another place, or is of another generation, has
+// another one. It stands for itself, so that no more than this is read for what merely looks like a
+// record.
+std::uint32_t header_checksum(ByteView record, std::uint64_t generation, std::uint64_t place) {
   std::array<std::byte, 16> where;
   store_le<std::uint64_t>(where, 0, generation);
   store_le<std::uint64_t>(where, 8, place);
-  return crc32c(record.subspan(kSequenceAt), crc32c(where));
+  return crc32c(record.subspan(kSequenceAt, kRecordHeaderBytes - kSequenceAt), crc32c(where));
 }
+
+std::uint32_t payload_checksum(ByteView record) { return crc32c(record.subspan(kRecordHeaderBytes)); }
 
 Unexpected not_an_arena(std::string_view why) {
   return fail(ErrorCode::kCorrupt, "not shared memory of this partition: {}", why);
@@ -90,10 +95,11 @@ void SharedArena::append(ByteView payload, std::int64_t first, std::int64_t last
   store_le<std::uint64_t>(record, kSequenceAt, ++sequence_);
   store_le<std::int64_t>(record, kFirstAt, first);
   store_le<std::int64_t>(record, kLastAt, last);
-  store_le<std::uint64_t>(record, kPayloadBytesAt, payload.size());
+  store_le<std::uint32_t>(record, kPayloadBytesAt, static_cast<std::uint32_t>(payload.size()));
   std::ranges::copy(payload, record.begin() + kRecordHeaderBytes);
   std::ranges::fill(record.subspan(kRecordHeaderBytes + payload.size()), std::byte{0});
-  store_le<std::uint32_t>(record, kChecksumAt, record_checksum(record, generation_, *place));
+  store_le<std::uint32_t>(record, kPayloadChecksumAt, payload_checksum(record));
+  store_le<std::uint32_t>(record, kChecksumAt, header_checksum(record, generation_, *place));
   end_ = *place + record.size();
   live_.push_back({*place, last});
 }
@@ -113,12 +119,11 @@ struct Found {
 std::optional<Found> record_at(const SharedSlice& ring, std::uint64_t generation, std::uint64_t place) {
   const ByteView rest = ring.view().subspan(place);
   if (rest.size() < kRecordHeaderBytes || load_le<std::uint32_t>(rest, 0) != kRecordMagic) return {};
-  const std::uint64_t payload_bytes = load_le<std::uint64_t>(rest, kPayloadBytesAt);
-  if (payload_bytes > rest.size() || record_bytes(payload_bytes) > rest.size()) return {};
+  if (load_le<std::uint32_t>(rest, kChecksumAt) != header_checksum(rest, generation, place)) return {};
+  const std::uint64_t payload_bytes = load_le<std::uint32_t>(rest, kPayloadBytesAt);
+  if (record_bytes(payload_bytes) > rest.size()) return {};
   const ByteView record = rest.first(record_bytes(payload_bytes));
-  if (load_le<std::uint32_t>(record, kChecksumAt) != record_checksum(record, generation, place)) {
-    return {};
-  }
+  if (load_le<std::uint32_t>(record, kPayloadChecksumAt) != payload_checksum(record)) return {};
   return Found{.sequence = load_le<std::uint64_t>(record, kSequenceAt),
                .bytes = record.size(),
                .record = {.first = load_le<std::int64_t>(record, kFirstAt),

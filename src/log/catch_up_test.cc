@@ -15,6 +15,7 @@ using std::chrono::seconds;
 constexpr BatchShape kShape{.payload_bytes = 50'000};
 constexpr std::uint64_t kCount = 60;  // batches, 3 MB together
 constexpr ReadLimits kOneBatch{.max_bytes = 1};
+constexpr ReadLimits kMegabyte{.max_bytes = kMiB};
 constexpr Duration kReadTime = milliseconds(1);
 
 // Segments that hold several windows, on a device whose operations take one millisecond each, however
@@ -41,6 +42,8 @@ class CatchUpReads : public ::testing::Test {
   }
   void fill(std::uint64_t count = kCount, BatchShape shape = kShape) {
     for (std::uint64_t i = 0; i < count; ++i) machine_->append_ok(appended_++, shape);
+    // While commits come, reads go out in pieces, which other tests are about.
+    machine_->sleep(ReadPace::kQuietAfter);
     device_reads_ = 0;
   }
 
@@ -66,6 +69,11 @@ class CatchUpReads : public ::testing::Test {
   // The fifth batch ends in the third window, so another one has been started.
   void fetch_until_reads_are_in_flight() {
     for (Offset next; next < Offset{5};) next = fetch(next);
+  }
+  Task<void> read_a_megabyte(Offset from, std::vector<Instant>& ended) {
+    const auto found = co_await machine_->partition().read(from, kMegabyte);
+    EXPECT_TRUE(found);
+    ended.push_back(machine_->scheduler.now());
   }
   CatchUp& catch_up() { return machine_->catch_up(); }
 
@@ -109,6 +117,19 @@ TEST_F(CatchUpReads, WindowsAreOnTheirWayBetweenFetches) {
   EXPECT_EQ(machine_->scheduler.now(), before) << "they were there already";
 }
 
+TEST_F(CatchUpReads, BesideCommitsOldDataIsReadInPieces) {
+  start();
+  fill();
+  machine_->append_ok(appended_++, kShape);
+  device_reads_ = 0;
+  fetch(Offset{0});
+  EXPECT_GE(device_reads_, 128 * kKiB / ReadPace::kPieceBytes);
+  machine_->sleep(ReadPace::kQuietAfter);
+  device_reads_ = 0;
+  fetch(Offset{30});
+  EXPECT_LE(device_reads_, 2U);
+}
+
 TEST_F(CatchUpReads, ASeekAndASecondReaderGetCursorsOfTheirOwn) {
   start();
   fill();
@@ -136,7 +157,7 @@ TEST_F(CatchUpReads, TwoReadersAtOnePlaceGetOneCursorEach) {
 }
 
 TEST_F(CatchUpReads, TheBudgetBoundsTheCursorsAndOneThatRestsMakesRoom) {
-  start(on_slow_device(2 * CatchUp::kCursorBytes + 1));
+  start(on_slow_device(CatchUp::kSingleReadBytes + 2 * CatchUp::kCursorBytes + 1));
   fill();
   ASSERT_EQ(catch_up().max_cursors(), 2U);
   fetch(Offset{0});
@@ -165,6 +186,54 @@ TEST_F(CatchUpReads, ACursorFollowsItsReaderIntoTheNextSegment) {
   ASSERT_TRUE(storage_.exists(segment_path(3)));
   fetch_all();
   EXPECT_EQ(catch_up().stats().opened, 1U);
+}
+
+TEST_F(CatchUpReads, TheNextSegmentIsOnItsWayBeforeTheReaderGetsThere) {
+  LogMachineOptions options = on_slow_device();
+  options.pool.smallest_bytes = kMiB;
+  options.partition.segment_bytes = kMiB;
+  start(options);
+  fill();
+  Offset next;
+  for (int i = 0; i < 8; ++i) next = fetch(next);
+  while (next + 1 < machine_->marks().high_watermark) {
+    machine_->sleep(3 * kReadTime);
+    const Instant before = machine_->scheduler.now();
+    next = fetch(next);
+    EXPECT_EQ(machine_->scheduler.now(), before) << "offset " << next.value;
+  }
+  EXPECT_EQ(catch_up().stats().opened, 1U);
+  EXPECT_GE(catch_up().stats().crossed, 2U);
+}
+
+TEST_F(CatchUpReads, ANextSegmentThatIsDeletedBeforeItIsReadIsLetGo) {
+  LogMachineOptions options = on_slow_device();
+  options.pool.smallest_bytes = kMiB;
+  options.partition.segment_bytes = kMiB;
+  start(options);
+  fill();
+  // Close to the end of the first segment, which holds 19.
+  Offset next;
+  while (next < Offset{15}) next = fetch(next);
+  machine_->sleep(3 * kReadTime);
+  ASSERT_TRUE(machine_->scheduler.run(machine_->partition().delete_below(Offset{45})));
+  EXPECT_EQ(catch_up().cursor_count(), 0U);
+  const auto spare = machine_->scheduler.run(machine_->disk.list(kPoolDirectory));
+  ASSERT_TRUE(spare);
+  EXPECT_GE(spare->size(), 2U) << "both files went back to the pool";
+  for (next = Offset{45}; next < Offset{kCount};) next = fetch(next);
+}
+
+TEST_F(CatchUpReads, ReadsWithoutACursorWaitInLineForTheirMemory) {
+  start(on_slow_device(/*memory_bytes=*/0));
+  fill();
+  std::vector<Instant> ended;
+  for (const std::int64_t from : {0, 10, 20, 30}) {
+    machine_->scheduler.spawn(read_a_megabyte(Offset{from}, ended));
+  }
+  machine_->sleep(100 * kReadTime);
+  ASSERT_EQ(ended.size(), 4U);
+  for (std::size_t i = 1; i < 4; ++i) EXPECT_GE(ended[i] - ended[i - 1], kReadTime) << i;
 }
 
 TEST_F(CatchUpReads, ACursorReadsOnInASegmentThatHasGrown) {

@@ -37,17 +37,51 @@ SharedSlice Commit::batch_bytes(const PlacedBatch& batch) const {
   return SharedSlice::copy_of(buffer_.view().subspan(at, batch.header.total_bytes));
 }
 
+// Where the last entry ends if the first one starts `start` bytes behind the commit's first block.
+std::size_t Commit::end_when_started_at(std::size_t start) const {
+  std::size_t end = start;
+  for (const PlacedBatch& batch : batches_)
+    end = place_after(end) + kEntryHeaderBytes + batch.header.total_bytes;
+  return end;
+}
+
+std::uint64_t Commit::device_bytes_at(FilePosition position) const {
+  const std::size_t start = position.value % kBlockBytes;
+  return start == 0 ? device_bytes() : align_up(end_when_started_at(start), kBlockBytes);
+}
+
+// Entries have been collected as if the first one started a block; it starts in the middle of one.
+void Commit::move_to(std::size_t start, ByteView block_start) {
+  PENSTOCK_ASSERT(block_start.size() == start, "the start of the block is what lies in front");
+  AlignedBuffer moved(std::bit_ceil(align_up(end_when_started_at(start), kBlockBytes)));
+  std::memcpy(moved.data(), block_start.data(), start);
+  std::size_t end = start;
+  for (PlacedBatch& batch : batches_) {
+    const std::size_t entry_at = place_after(end);
+    const std::size_t entry_bytes = kEntryHeaderBytes + batch.header.total_bytes;
+    std::memset(moved.data() + end, 0, entry_at - end);
+    std::memcpy(moved.data() + entry_at, buffer_.data() + batch.entry_at, entry_bytes);
+    batch.entry_at = entry_at;
+    end = entry_at + entry_bytes;
+  }
+  used_bytes_ = end;
+  buffer_ = std::move(moved);
+  memory_bytes_ = buffer_.capacity();
+}
+
 const SharedSlice& Commit::lay_out(Salt salt, FilePosition position, std::uint64_t sequence,
-                                   Offset durable_end) {
+                                   Offset durable_end, ByteView block_start) {
   PENSTOCK_ASSERT(!empty() && bytes_.empty(), "a commit is laid out once, and not empty");
-  PENSTOCK_ASSERT(is_aligned(position.value, kBlockBytes), "a commit starts at a block boundary");
-  position_ = position;
+  const std::size_t start = position.value % kBlockBytes;
+  if (start != 0) move_to(start, block_start);
+  position_ = FilePosition{align_down(position.value, kBlockBytes)};
+  sequence_ = sequence;
   for (const PlacedBatch& batch : batches_) {
     EntryHeader header;
     header.batch_bytes = batch.header.total_bytes;
     header.commit_sequence = sequence;
     header.durable_end = durable_end;
-    header.encode(buffer_.span().subspan(batch.entry_at), salt, position + batch.entry_at);
+    header.encode(buffer_.span().subspan(batch.entry_at), salt, position_ + batch.entry_at);
   }
   const std::size_t padded_bytes = device_bytes();
   std::memset(buffer_.data() + used_bytes_, 0, padded_bytes - used_bytes_);

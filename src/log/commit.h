@@ -22,7 +22,7 @@ namespace penstock::log {
 class Commit {
  public:
   struct PlacedBatch {
-    std::size_t entry_at = 0;  // from the commit's start
+    std::size_t entry_at = 0;  // from position(), where the commit's first block starts
     BatchHeader header;
   };
 
@@ -47,16 +47,26 @@ class Commit {
 
   // --- Leaving ---
 
-  // Fixes the commit for its place; returns the bytes to write there.
+  // What it takes on the device, from the start of the block in which it starts at `position`.
+  std::uint64_t device_bytes_at(FilePosition position) const;
+  // Fixes the commit for its place; returns the bytes to write at position(). In the middle of a block
+  // `block_start` is what that block holds in front of `position`: it is written again with it.
   const SharedSlice& lay_out(Salt salt, FilePosition position, std::uint64_t sequence,
-                             Offset durable_end);
+                             Offset durable_end, ByteView block_start = {});
 
   FilePosition position() const { return position_; }
+  // Where its last entry ends, and what the block in which that is holds in front of it.
+  FilePosition end() const { return position_ + used_bytes_; }
+  SharedSlice last_block_start() const {
+    const std::size_t bytes = used_bytes_ % kBlockBytes;
+    return bytes == 0 ? SharedSlice() : bytes_.slice(used_bytes_ - bytes, bytes);
+  }
   const SharedSlice& bytes() const { return bytes_; }
 
   // --- Any time ---
 
   std::uint64_t device_bytes() const { return align_up(used_bytes_, kBlockBytes); }
+  std::uint64_t sequence() const { return sequence_; }
   const std::vector<PlacedBatch>& batches() const { return batches_; }
   // Shares the commit's memory; while it still collects, a copy.
   SharedSlice batch_bytes(const PlacedBatch& batch) const;
@@ -76,6 +86,8 @@ class Commit {
 
  private:
   void reserve(std::size_t size_bytes);
+  std::size_t end_when_started_at(std::size_t start) const;
+  void move_to(std::size_t start, ByteView block_start);
 
   Acknowledged acknowledged_;
   AlignedBuffer buffer_;  // while collecting
@@ -85,6 +97,7 @@ class Commit {
   std::uint64_t payload_bytes_ = 0;
   std::vector<PlacedBatch> batches_;
   FilePosition position_;
+  std::uint64_t sequence_ = 0;
   Event settled_;
   std::optional<Error> error_;
 };

@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::uint64_t kSegmentMagic = 0x314745534B4E4550;  // "PENKSEG1", little endian
 constexpr std::size_t kVersionAt = 8;
+constexpr std::size_t kFlagsAt = 10;
+constexpr std::size_t kReachAt = 11;
 constexpr std::size_t kPartitionAt = 12;
 constexpr std::size_t kTopicIdAt = 16;
 constexpr std::size_t kNumberAt = 32;
@@ -18,7 +20,8 @@ constexpr std::size_t kSaltAt = 40;
 constexpr std::size_t kCreatedAt = 48;
 constexpr std::size_t kHeaderChecksumAt = 56;
 
-constexpr std::uint32_t kEntryMagic = 0x4E45504E;  // "NPEN"
+constexpr std::uint8_t kAnywhereFlag = 2;
+
 constexpr std::size_t kEntryChecksumAt = 4;
 constexpr std::size_t kBatchBytesAt = 8;
 constexpr std::size_t kCommitSequenceAt = 16;
@@ -42,6 +45,11 @@ void SegmentHeader::encode(MutableBytes block) const {
   std::memset(block.data(), 0, kBlockBytes);
   store_le<std::uint64_t>(block, 0, kSegmentMagic);
   store_le<std::uint16_t>(block, kVersionAt, kFormatVersion);
+  PENSTOCK_ASSERT(commit_reach_bytes <= kReachBytesMax && commit_reach_bytes % kReachUnitBytes == 0,
+                  "a reach is whole units, at most 255");
+  store_le<std::uint8_t>(block, kFlagsAt, entry_places == EntryPlaces::kAnywhere ? kAnywhereFlag : 0);
+  store_le<std::uint8_t>(block, kReachAt,
+                         static_cast<std::uint8_t>(commit_reach_bytes / kReachUnitBytes));
   store_le<std::int32_t>(block, kPartitionAt, partition);
   std::memcpy(block.data() + kTopicIdAt, topic_id.data(), topic_id.size());
   store_le<std::uint64_t>(block, kNumberAt, number);
@@ -63,6 +71,10 @@ Result<SegmentHeader> SegmentHeader::decode(ByteView block) {
                 version, kFormatVersion);
   }
   SegmentHeader header;
+  if ((load_le<std::uint8_t>(block, kFlagsAt) & kAnywhereFlag) != 0) {
+    header.entry_places = EntryPlaces::kAnywhere;
+  }
+  header.commit_reach_bytes = load_le<std::uint8_t>(block, kReachAt) * kReachUnitBytes;
   header.partition = load_le<std::int32_t>(block, kPartitionAt);
   std::memcpy(header.topic_id.data(), block.data() + kTopicIdAt, header.topic_id.size());
   header.number = load_le<std::uint64_t>(block, kNumberAt);

@@ -41,12 +41,26 @@ inline constexpr FilePosition kHeaderCopies[] = {FilePosition{0}, FilePosition{k
 // Where the first commit starts.
 inline constexpr FilePosition kFirstCommit{2 * kBlockBytes};
 
+// Where in a segment an entry may start.
+enum class EntryPlaces : std::uint8_t {
+  kInCommits,  // where one ends, or at a block boundary: each commit starts at one
+  kAnywhere,   // commits start where the one before ended (TailPolicy::kRewrite)
+};
+
 struct SegmentHeader {
+  // The unit and the largest value of commit_reach_bytes.
+  static constexpr std::uint64_t kReachUnitBytes = 256 * kKiB;
+  static constexpr std::uint64_t kReachBytesMax = 255 * kReachUnitBytes;
+
   TopicId topic_id{};
   std::int32_t partition = 0;
   std::uint64_t number = 0;  // 1, 2, ... in the order of use; the file's name
   Salt salt = 0;
   std::int64_t created_ms = 0;
+  EntryPlaces entry_places = EntryPlaces::kInCommits;
+  // How far from a place where an entry is missing others may lie that were in flight with it, or were
+  // written since the last checkpoint; whole units, 0: any distance.
+  std::uint64_t commit_reach_bytes = 0;
 
   // `block` has at least kBlockBytes; all of them are written.
   void encode(MutableBytes block) const;
@@ -57,6 +71,7 @@ struct SegmentHeader {
 // --- Entry ---------------------------------------------------------------------------------------
 
 inline constexpr std::size_t kEntryHeaderBytes = 32;
+inline constexpr std::uint32_t kEntryMagic = 0x4E45504E;  // "NPEN", little endian
 
 // The most that an entry may say of its batch: a bound for readers, so that nothing asks for any amount
 // of memory. Appends of more are refused.

@@ -5,6 +5,13 @@
 
 namespace penstock::log {
 
+namespace {
+
+// So that a batch of the size that a commit has by default does not need a segment of its own.
+constexpr std::uint64_t kLargestBatchSlackBytes = 64 * kKiB;
+
+}  // namespace
+
 Partition::Partition(LogContext context, std::string directory, PartitionId id,
                      PartitionOptions options)
     : own_stats_(context.stats == nullptr ? std::make_unique<LogStats>() : nullptr),
@@ -28,6 +35,7 @@ Partition::Partition(LogContext context, std::string directory, PartitionId id,
   const std::uint64_t smallest =
       std::min(options_.segment_bytes, context_.pool.options().smallest_bytes);
   options_.commit_bytes = std::min(options_.commit_bytes, smallest / 2);
+  largest_commit_bytes_ = options_.commit_bytes + kLargestBatchSlackBytes;
 }
 
 Partition::~Partition() {

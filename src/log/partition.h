@@ -46,6 +46,12 @@ struct PersistThresholds {
   Duration interval = std::chrono::seconds(1);  // since the oldest of them was acknowledged
 };
 
+// Where a commit starts.
+enum class TailPolicy {
+  kPad,      // at the next block: an acknowledged block is never written again
+  kRewrite,  // where the one before ended: the unfinished block is written again with it
+};
+
 struct PartitionOptions {
   // The largest segment; a power of two. Segments grow up to it by doubling from the pool's smallest.
   std::uint64_t segment_bytes = 128 * kMiB;
@@ -57,6 +63,9 @@ struct PartitionOptions {
   std::uint64_t pending_bytes = 16 * kMiB;
   // Newest bytes kept in memory for readers that keep up.
   std::uint64_t tail_bytes = 4 * kMiB;
+  TailPolicy tail = TailPolicy::kPad;
+  // How much is committed between two checkpoints, and so scanned after a crash; 0: there are none.
+  std::uint64_t checkpoint_bytes = 640 * kKiB;
   CommitPolicy commit = CommitPolicy::kSync;
   PersistThresholds persist{};
 };
@@ -196,6 +205,10 @@ class Partition {
   void notify();
   void check_marks() const;
 
+  bool shares_a_block_with_flight() const;
+  void start_checkpoint(const SegmentRef& segment);
+  Task<void> write_checkpoint(SegmentRef segment, Gate::Hold hold);
+
   // Acknowledging from memory.
   bool can_acknowledge_from_memory(std::uint64_t batch_bytes) const;
   void acknowledge_from_memory(ByteView batch, const BatchHeader& header);
@@ -220,6 +233,7 @@ class Partition {
 
   // Segments.
   bool has_room(std::uint64_t device_bytes) const;
+  std::uint64_t reach_bytes() const;
   Task<Result<void>> roll(std::uint64_t device_bytes);
   void start_preparing(std::uint64_t at_least_bytes);
   void prepare_ahead();
@@ -233,6 +247,7 @@ class Partition {
   SegmentRef segment_of(Offset offset) const;
   Task<Result<Batches>> read_from_device(SegmentRef segment, Offset from, ReadLimits limits);
   Task<Result<std::optional<SharedSlice>>> find_time_in(SegmentRef segment, std::int64_t timestamp_ms);
+  std::shared_ptr<File> open_at_pace(const SegmentRef& segment);
   Task<void> quiesce();
 
   // Deleting from the beginning.
@@ -267,6 +282,9 @@ class Partition {
   Event prepared_;
   std::uint64_t next_segment_number_ = kFirstSegmentNumber;
   FilePosition write_position_;  // in the active segment
+  // With TailPolicy::kRewrite, what the block of write_position_ holds in front of it.
+  SharedSlice block_start_;
+  std::uint64_t largest_commit_bytes_;  // that the commits of a new segment may have
   std::uint64_t commit_count_ = 0;
   std::uint64_t committed_bytes_ = 0;
 

@@ -187,6 +187,7 @@ LogMachineOptions script_options(std::uint64_t seed) {
   options.partition.persist = {
       .records = 4 + seed % 5, .bytes = 16 * kKiB, .interval = milliseconds(1)};
   options.partition.commit_depth = 1 + static_cast<std::uint32_t>(seed % 3);
+  options.partition.tail = seed % 2 == 0 ? TailPolicy::kPad : TailPolicy::kRewrite;
   return options;
 }
 

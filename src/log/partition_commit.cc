@@ -31,13 +31,12 @@ void Partition::start_committing() {
 
 Task<void> Partition::commit_loop(Gate::Hold) {
   while (is_due() && !fence_) {
-    if (in_flight_.size() >= options_.commit_depth) {
+    if (in_flight_.size() >= options_.commit_depth || shares_a_block_with_flight()) {
       co_await commit_finished_.wait();
       continue;
     }
-    const std::uint64_t device_bytes = collected_.front()->device_bytes();
-    if (!has_room(device_bytes)) {
-      auto rolled = co_await roll(device_bytes);
+    if (!has_room(collected_.front()->device_bytes_at(write_position_))) {
+      auto rolled = co_await roll(collected_.front()->device_bytes());
       note_space(rolled || rolled.error().code() != ErrorCode::kNoSpace);
       if (!rolled) fail_collected(rolled.error());
       continue;
@@ -50,8 +49,14 @@ Task<void> Partition::commit_loop(Gate::Hold) {
     const SegmentRef segment = segments_.back();
     CommitRef commit = std::move(collected_.front());
     collected_.pop_front();
-    commit->lay_out(segment->header.salt, write_position_, ++commit_count_, marks_.durable_end);
-    write_position_ = write_position_ + commit->device_bytes();
+    commit->lay_out(segment->header.salt, write_position_, ++commit_count_, marks_.durable_end,
+                    block_start_.view());
+    if (options_.tail == TailPolicy::kRewrite) {
+      write_position_ = commit->end();
+      block_start_ = commit->last_block_start();
+    } else {
+      write_position_ = write_position_ + commit->device_bytes();
+    }
     committed_bytes_ += commit->device_bytes();
     marks_.written_end = commit->next_offset();
     check_marks();
@@ -63,8 +68,13 @@ Task<void> Partition::commit_loop(Gate::Hold) {
   commit_finished_.pulse();
 }
 
+// The next commit would write a block that is being written.
+bool Partition::shares_a_block_with_flight() const {
+  return !in_flight_.empty() && !is_aligned(write_position_.value, kBlockBytes);
+}
+
 Task<void> Partition::write(CommitRef commit, SegmentRef segment, Gate::Hold) {
-  const ZeroPace::CommitHold in_flight = context_.pool.pace().enter_commit();
+  const CommitGaps::Hold in_flight = context_.pool.commit_gaps().enter();
   const SharedSlice& bytes = commit->bytes();
   const Instant begin = context_.scheduler.now();
   auto written = co_await segment->file->write(commit->position(), bytes, Durability::kDevice);
@@ -100,6 +110,8 @@ void Partition::acknowledge() {
       durable.segment->note(batch.header, durable.commit->position() + batch.entry_at,
                             kEntryHeaderBytes + batch.header.total_bytes);
     }
+    durable.segment->commit_sequence = durable.commit->sequence();
+    start_checkpoint(durable.segment);
     marks_.durable_end = durable.commit->next_offset();
     marks_.high_watermark = std::max(marks_.high_watermark, marks_.durable_end);
     check_marks();
@@ -110,6 +122,31 @@ void Partition::acknowledge() {
   if (!moved) return;
   release_unsynced();
   notify();
+}
+
+// In the background: no commit waits for a checkpoint, nor it for a commit.
+void Partition::start_checkpoint(const SegmentRef& segment) {
+  const bool is_due = options_.checkpoint_bytes > 0 &&
+                      segment->data_end - segment->checkpointed_end >= options_.checkpoint_bytes;
+  if (!is_due || segment->is_checkpointing || segment->checkpoint_failed) return;
+  auto hold = background_.enter();
+  if (!hold) return;
+  segment->is_checkpointing = true;
+  context_.scheduler.spawn(write_checkpoint(segment, std::move(*hold)));
+}
+
+// One that fails may have taken its header block with it, so the other one is left alone.
+Task<void> Partition::write_checkpoint(SegmentRef segment, Gate::Hold) {
+  const Checkpoint checkpoint = segment->to_checkpoint();
+  AlignedBuffer block(kBlockBytes);
+  segment->header.encode(block.span());
+  checkpoint.encode(block.span(), segment->header.salt);
+  const SharedSlice bytes = std::move(block).freeze(kBlockBytes);
+  auto written = co_await segment->file->write(checkpoint.block(), bytes, Durability::kDevice);
+  segment->is_checkpointing = false;
+  segment->checkpoint_failed = !written;
+  segment->checkpoint_count = checkpoint.number;
+  segment->checkpointed_end = checkpoint.data_end;
 }
 
 void Partition::settle(Commit& commit, std::optional<Error> error) {

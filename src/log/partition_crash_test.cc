@@ -32,6 +32,8 @@ LogMachineOptions options_of(std::uint64_t seed) {
   options.salt_seed = seed;
   options.partition.commit_bytes = 16 * kKiB;
   options.partition.commit_depth = 1 + static_cast<std::uint32_t>(seed % 3);
+  options.partition.tail = seed % 2 == 0 ? TailPolicy::kPad : TailPolicy::kRewrite;
+  options.partition.checkpoint_bytes = seed % 5 < 2 ? 0 : 12 * kKiB;
   options.pool.ready_files = static_cast<std::uint32_t>(seed % 2);
   return options;
 }

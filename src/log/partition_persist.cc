@@ -173,22 +173,21 @@ void Partition::release_unsynced() {
   if (!is_wanted || !has_all || making_arena_ || context_.scheduler.now() < make_arena_at_) return;
   auto hold = background_.enter();
   if (!hold) return;
-  making_arena_ = true;
   context_.scheduler.spawn(make_arena_in_background(std::move(*hold)));
 }
 
-Task<void> Partition::make_arena_in_background(Gate::Hold) {
-  co_await make_arena();
-  making_arena_ = false;
-}
+Task<void> Partition::make_arena_in_background(Gate::Hold) { co_await make_arena(); }
 
 // Replaces what an earlier life left, all of which is durable. Without it, appends are acknowledged
 // when they are durable.
 Task<void> Partition::make_arena() {
+  if (making_arena_ || arena_) co_return;
+  making_arena_ = true;
   const std::uint64_t size_bytes =
       std::clamp(options_.persist.bytes * kArenaBytesPerPersistBytes, kArenaBytesMin, kArenaBytesMax);
   auto arena = co_await file::SharedArena::create(context_.disk, unsynced_path(), size_bytes,
                                                   arena_identity(), context_.random.next());
+  making_arena_ = false;
   if (arena) {
     arena_ = std::move(*arena);
     co_return;

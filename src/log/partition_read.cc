@@ -8,7 +8,8 @@ namespace penstock::log {
 
 namespace {
 
-constexpr std::uint64_t kTimeSearchBytes = kMiB;
+// What is searched lies within a stride of the place where it begins.
+constexpr std::uint64_t kTimeSearchBytes = 2 * kIndexStrideBytes;
 
 }  // namespace
 
@@ -34,6 +35,10 @@ Task<Result<Batches>> Partition::read(Offset from, ReadLimits limits) {
                    from);
   }
   auto found = co_await read_from_device(segment, from, limits);
+  // Whoever reads ahead may have read the unfinished block before it was written again.
+  const bool may_be_stale =
+      !found && segment->header.entry_places == EntryPlaces::kAnywhere && !segment->sealed;
+  if (may_be_stale) found = co_await read_batches(segment, from, marks_.high_watermark, limits);
   if (found) {
     ++context_.stats->device_reads;
     context_.stats->device_read_bytes += found->size_bytes;
@@ -47,7 +52,18 @@ Task<Result<Batches>> Partition::read_from_device(SegmentRef segment, Offset fro
   if (context_.catch_up == nullptr) {
     return read_batches(std::move(segment), from, marks_.high_watermark, limits);
   }
-  return context_.catch_up->read(std::move(segment), from, marks_.high_watermark, limits, background_);
+  CatchUp::Stretch stretch;
+  const auto place = std::ranges::find(segments_, segment);
+  const bool has_next = place != segments_.end() && std::next(place) != segments_.end();
+  if (has_next) stretch.next = *std::next(place);
+  stretch.segment = std::move(segment);
+  return context_.catch_up->read(std::move(stretch), from, marks_.high_watermark, limits, background_);
+}
+
+// The segment's file on the device, for whoever looks at it in passing.
+std::shared_ptr<File> Partition::open_at_pace(const SegmentRef& segment) {
+  if (context_.catch_up == nullptr) return segment->file;
+  return context_.catch_up->open(segment, background_, CatchUp::From::kDevice);
 }
 
 SegmentRef Partition::segment_of(Offset offset) const {
@@ -78,9 +94,9 @@ Task<Result<std::optional<SharedSlice>>> Partition::find_time_in(SegmentRef segm
                                                                  std::int64_t timestamp_ms) {
   const auto place = segment->index.find_time(timestamp_ms);
   PENSTOCK_ASSERT(place.has_value(), "the segment has a place to begin at");
-  const SegmentScanner::Range range{place->position, segment->data_end};
-  FileWindows windows(*segment->file, kTimeSearchBytes);
-  SegmentScanner scanner(windows, segment->header.salt, range);
+  const std::shared_ptr<File> file = open_at_pace(segment);
+  FileWindows windows(*file, kTimeSearchBytes);
+  SegmentScanner scanner = segment->scanner(windows, place->position);
   Offset expected = place->offset;
   while (expected < segment->next_offset) {
     scanner.extend(segment->data_end);

@@ -99,6 +99,24 @@ TEST_P(PartitionReadLimits, EveryOffsetIsReachable) {
   }
 }
 
+TEST(PartitionRead, ATailReaderIsServedTheMemoryThatWasWritten) {
+  SimStorage storage;
+  LogMachine machine(storage);
+  machine.start();
+  const auto batch = make_batch(1);
+  auto ticket = machine.scheduler.run(machine.partition().append(batch, kLeaderEpoch));
+  ASSERT_TRUE(ticket);
+  const CommitRef commit = ticket->commit;
+  ASSERT_TRUE(machine.scheduler.run(machine.partition().wait_acknowledged(std::move(*ticket))));
+  const auto found = machine.read(Offset{0});
+  ASSERT_TRUE(found);
+  ASSERT_EQ(found->batches.size(), 1U);
+  const ByteView written = commit->bytes().view();
+  const ByteView served = found->batches[0].view();
+  EXPECT_EQ(served.data(), written.data() + kEntryHeaderBytes);
+  EXPECT_LE(served.data() + served.size(), written.data() + written.size());
+}
+
 TEST(PartitionRead, ATailReaderDoesNotTouchTheDevice) {
   SimStorage storage;
   std::uint64_t reads = 0;

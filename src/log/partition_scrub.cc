@@ -51,9 +51,9 @@ Task<Result<ScrubReport>> Partition::scrub(std::uint64_t bytes_per_second) {
 // rest.
 Task<Result<void>> Partition::scrub_segment(SegmentRef segment, std::uint64_t bytes_per_second,
                                             ScrubReport& report) {
-  const SegmentScanner::Range range{kFirstCommit, segment->data_end};
-  FileWindows windows(*segment->file, kWindowBytes);
-  SegmentScanner scanner(windows, segment->header.salt, range);
+  const std::shared_ptr<File> file = open_at_pace(segment);
+  FileWindows windows(*file, kWindowBytes);
+  SegmentScanner scanner = segment->scanner(windows, kFirstCommit);
   const Instant begin = context_.scheduler.clock().now();
   std::uint64_t read_bytes = 0;
   Offset expected = segment->base_offset;

@@ -13,20 +13,40 @@ namespace {
 // filling that space with zeros first would cost them half of the device.
 constexpr std::uint64_t kLargeCommitBytes = 256 * kKiB;
 
+bool reaches(const SegmentHeader& header, std::uint64_t reach_bytes) {
+  const bool any_distance = header.commit_reach_bytes == 0;
+  return any_distance || (reach_bytes != 0 && reach_bytes <= header.commit_reach_bytes);
+}
+
 }  // namespace
 
 bool Partition::has_room(std::uint64_t device_bytes) const {
   if (segments_.empty() || segments_.back()->sealed) return false;
-  return write_position_.value + device_bytes <= segments_.back()->capacity_bytes;
+  const Segment& active = *segments_.back();
+  const std::uint64_t start = align_down(write_position_.value, kBlockBytes);
+  return start + device_bytes <= active.capacity_bytes &&
+         (device_bytes <= largest_commit_bytes_ && reaches(active.header, reach_bytes()));
+}
+
+// Beyond an entry that is missing, others may lie that were in flight with it, and those that came
+// since the last checkpoint.
+std::uint64_t Partition::reach_bytes() const {
+  const std::uint64_t reach =
+      align_up(options_.checkpoint_bytes + options_.commit_depth * largest_commit_bytes_,
+               SegmentHeader::kReachUnitBytes);
+  const bool is_known = options_.checkpoint_bytes > 0 && reach <= SegmentHeader::kReachBytesMax;
+  return is_known ? reach : 0;
 }
 
 // Switches to the next segment. Waits until everything in the old one is durable: so a segment that
 // holds any entry proves that all earlier segments are complete, which is what recovery relies on.
 Task<Result<void>> Partition::roll(std::uint64_t device_bytes) {
   const std::uint64_t needed_bytes = kFirstCommit.value + device_bytes;
+  largest_commit_bytes_ = std::max(largest_commit_bytes_, device_bytes);
   while (!in_flight_.empty()) co_await commit_finished_.wait();
   if (fence_) co_return Unexpected(*fence_);
-  if (next_segment_ && next_segment_->capacity_bytes < needed_bytes) {
+  if (next_segment_ && !(next_segment_->capacity_bytes >= needed_bytes &&
+                         reaches(next_segment_->header, reach_bytes()))) {
     co_await discard(std::exchange(next_segment_, nullptr));
   }
   while (!next_segment_) {
@@ -46,6 +66,7 @@ Task<Result<void>> Partition::roll(std::uint64_t device_bytes) {
   segments_.back()->base_offset = marks_.durable_end;
   segments_.back()->next_offset = marks_.durable_end;
   write_position_ = kFirstCommit;
+  block_start_ = {};
   if (old) {
     if (auto hold = background_.enter()) {
       context_.scheduler.spawn(seal_in_background(std::move(old), std::move(*hold)));
@@ -105,6 +126,8 @@ Task<Result<SegmentRef>> Partition::make_segment(std::uint64_t size_bytes,
   segment->header.number = next_segment_number_++;
   segment->header.salt = context_.random.next();
   segment->header.created_ms = context_.scheduler.clock().wall_ms();
+  if (options_.tail == TailPolicy::kRewrite) segment->header.entry_places = EntryPlaces::kAnywhere;
+  segment->header.commit_reach_bytes = reach_bytes();
   segment->directory = directory_;
   segment->capacity_bytes = taken->size_bytes;
   segment->file = std::move(taken->file);

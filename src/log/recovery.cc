@@ -6,14 +6,11 @@
 
 #include "file/small_file.h"
 #include "log/log_start.h"
+#include "log/segment_scan.h"
 
 namespace penstock::log {
 
 namespace {
-
-// How far behind an unreadable place a later entry is looked for: behind the largest batch that may
-// lie there, so that its damage cannot hide what was acknowledged after it.
-constexpr std::uint64_t kLookBeyondDamageBytes = kMaxBatchBytes + kMiB;
 
 constexpr std::string_view kTemporarySuffix = ".tmp";
 constexpr std::string_view kDamagedSuffix = ".damaged";
@@ -109,24 +106,29 @@ class Recovery {
     if (!file) co_return Unexpected(file.error());
     segment->file = std::move(*file);
 
-    auto header = co_await read_segment_header(*segment->file);
-    if (header) header = check_identity(*header, number);
-    if (!header) {
-      if (header.error().code() != ErrorCode::kCorrupt) co_return Unexpected(header.error());
-      co_return co_await set_aside(number, header.error());
+    auto start = co_await read_segment_start(*segment->file);
+    Result<void> readable;
+    if (!start) readable = Unexpected(start.error());
+    if (start) readable = check_identity(start->header, number);
+    if (!readable) {
+      if (readable.error().code() != ErrorCode::kCorrupt) co_return readable;
+      co_return co_await set_aside(number, readable.error());
     }
-    segment->header = *header;
+    segment->header = start->header;
     auto seal = co_await read_seal(*segment);
     auto size = co_await segment->file->size();
     if (!size) co_return Unexpected(size.error());
     if (seal && seal->data_end.value <= *size) {
       adopt(*segment, std::move(*seal));
     } else {
-      if (auto scanned = co_await scan(*segment); !scanned) co_return scanned;
+      if (auto scanned = co_await scan(*segment, start->checkpoint); !scanned) co_return scanned;
       if (seal && segment->empty()) {
         co_return co_await set_aside(number, Error(ErrorCode::kCorrupt, "shorter than its index says"));
       }
       if (seal) note_lost_end(*segment, *seal);
+    }
+    if (segment->empty() && start->checkpoint) {
+      co_return co_await set_aside(number, no_readable_entry());
     }
     if (segment->empty()) {
       without_entries_.push_back(number);
@@ -180,10 +182,10 @@ class Recovery {
     co_return co_await disk_.remove(segment.path());
   }
 
-  Result<SegmentHeader> check_identity(const SegmentHeader& header, std::uint64_t number) const {
-    if (header.topic_id == id_.topic_id && header.partition == id_.index && header.number == number) {
-      return header;
-    }
+  Result<void> check_identity(const SegmentHeader& header, std::uint64_t number) const {
+    const bool is_right =
+        header.topic_id == id_.topic_id && header.partition == id_.index && header.number == number;
+    if (is_right) return {};
     return fail(ErrorCode::kCorrupt,
                 "{}/{} says in its header that it is segment {} of another partition", directory_,
                 segment_file_name(number), header.number);
@@ -250,8 +252,9 @@ class Recovery {
     segment.next_offset = seal.next_offset;
   }
 
-  Task<Result<void>> scan(Segment& segment) {
-    auto scanned = co_await scan_segment(scheduler_, segment, expected_base(segment.header.number));
+  Task<Result<void>> scan(Segment& segment, const std::optional<Checkpoint>& checkpoint) {
+    const SegmentScan how{expected_base(segment.header.number), checkpoint};
+    auto scanned = co_await scan_segment(scheduler_, segment, how);
     if (!scanned) co_return Unexpected(scanned.error());
     found_.report.scanned_segment_count += 1;
     found_.report.scanned_bytes += scanned->scanned_bytes;
@@ -336,76 +339,6 @@ Task<Result<RecoveredPartition>> recover_partition(Scheduler& scheduler, Disk& d
                                                    std::string directory, PartitionId id) {
   Recovery recovery(scheduler, disk, std::move(directory), std::move(id));
   co_return co_await recovery.run();
-}
-
-namespace {
-
-// What lies behind a place where no entry could be read.
-struct Beyond {
-  bool was_acknowledged = false;          // a later entry knows that what belongs here was durable
-  std::optional<FilePosition> stray_end;  // where the last entry that was found ends
-};
-
-// Looks on from where `scanner` stands, a copy.
-Task<Result<Beyond>> look_beyond(SegmentScanner scanner, std::optional<Offset> expected) {
-  const FilePosition limit = scanner.place() + kLookBeyondDamageBytes;
-  Beyond beyond;
-  while (scanner.place() < limit && !beyond.was_acknowledged) {
-    auto entry = co_await scanner.next();
-    if (entry && !*entry) entry = co_await scanner.find_beyond_damage(limit - scanner.place());
-    if (!entry) co_return Unexpected(entry.error());
-    if (!*entry) break;
-    const Offset unknown_base = (*entry)->batch_header.base_offset + -1;
-    beyond.was_acknowledged = (*entry)->header.durable_end > expected.value_or(unknown_base);
-    beyond.stray_end = (*entry)->end();
-  }
-  co_return beyond;
-}
-
-}  // namespace
-
-Task<Result<ScanResult>> scan_segment(Scheduler& scheduler, Segment& segment,
-                                      std::optional<Offset> expected_base) {
-  auto size = co_await segment.file->size();
-  if (!size) co_return Unexpected(size.error());
-  const SegmentScanner::Range range{kFirstCommit, FilePosition{*size}};
-  AheadWindows windows(scheduler, segment.file, AheadWindows::Start::kReadOn);
-  SegmentScanner scanner(windows, segment.header.salt, range);
-
-  std::optional<Offset> expected = expected_base;
-  std::uint64_t last_sequence = 0;
-  ScanResult result;
-  while (true) {
-    const SegmentScanner here = scanner;
-    auto entry = co_await scanner.next();
-    if (!entry) co_return Unexpected(entry.error());
-    const bool in_order = *entry && (*entry)->header.commit_sequence >= last_sequence;
-    const bool follows = in_order && (*entry)->batch_header.base_offset ==
-                                         expected.value_or((*entry)->batch_header.base_offset);
-    if (!follows) {
-      auto beyond = co_await look_beyond(here, expected);
-      if (!beyond) co_return Unexpected(beyond.error());
-      if (!beyond->was_acknowledged) {
-        if (beyond->stray_end) result.torn_bytes = *beyond->stray_end - here.place();
-        break;
-      }
-      if (!*entry) entry = co_await scanner.find_beyond_damage(kLookBeyondDamageBytes);
-      if (!entry) co_return Unexpected(entry.error());
-      if (!*entry) break;
-    }
-    const BatchHeader& batch = (*entry)->batch_header;
-    if (expected && batch.base_offset < *expected) break;
-    // What is missing in front of a segment's first entry, nothing was skipped in it for.
-    const bool missing_before = segment.empty() && (*entry)->position == kFirstCommit;
-    if (expected && batch.base_offset > *expected && !missing_before) {
-      segment.damaged.push_back(DamagedRange{*expected, batch.base_offset, here.place()});
-    }
-    segment.note(batch, (*entry)->position, (*entry)->header.entry_bytes());
-    expected = batch.next_offset();
-    last_sequence = (*entry)->header.commit_sequence;
-  }
-  result.scanned_bytes = scanner.place() - FilePosition{0};
-  co_return result;
 }
 
 }  // namespace penstock::log

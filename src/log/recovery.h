@@ -46,15 +46,4 @@ struct RecoveredPartition {
 Task<Result<RecoveredPartition>> recover_partition(Scheduler& scheduler, Disk& disk,
                                                    std::string directory, PartitionId id);
 
-// Reads a segment from its start to its last entry, and fills in everything but its header and file.
-// `expected_base` is where it must begin, if that is known. Returns the number of bytes behind the last
-// entry that hold something other than entries, up to what was looked at. This is also how `penstock
-// log verify` reads: it changes nothing on the disk.
-struct ScanResult {
-  std::uint64_t scanned_bytes = 0;
-  std::uint64_t torn_bytes = 0;
-};
-Task<Result<ScanResult>> scan_segment(Scheduler& scheduler, Segment& segment,
-                                      std::optional<Offset> expected_base);
-
 }  // namespace penstock::log

@@ -34,19 +34,26 @@ std::optional<std::uint64_t> segment_number_of(std::string_view name) {
   return number;
 }
 
-Task<Result<SegmentHeader>> read_segment_header(File& file) {
+Task<Result<SegmentStart>> read_segment_start(File& file) {
   AlignedBuffer buffer(kFirstCommit.value);
   auto read = co_await file.read(FilePosition{0}, std::move(buffer), kFirstCommit.value);
   if (!read) co_return Unexpected(read.error());
   const ByteView bytes = read->buffer.view().first(read->size_bytes);
   Result<SegmentHeader> header = fail(ErrorCode::kCorrupt, "no segment header");
   for (const FilePosition copy : kHeaderCopies) {
-    if (copy.value >= bytes.size()) break;
+    if (header || copy.value >= bytes.size()) break;
     header = SegmentHeader::decode(bytes.subspan(copy.value));
-    if (header) break;
   }
   if (!header) co_return Unexpected(header.error().context(file.path()));
-  co_return header;
+  SegmentStart start{*header, std::nullopt};
+  for (const FilePosition copy : kHeaderCopies) {
+    if (copy.value >= bytes.size()) break;
+    auto found = Checkpoint::decode(bytes.subspan(copy.value), header->salt);
+    if (found && (!start.checkpoint || found->number > start.checkpoint->number)) {
+      start.checkpoint = std::move(found);
+    }
+  }
+  co_return start;
 }
 
 void Segment::note(const BatchHeader& batch, FilePosition position, std::uint64_t entry_bytes) {
@@ -55,6 +62,25 @@ void Segment::note(const BatchHeader& batch, FilePosition position, std::uint64_
   index.note(batch, position, after_damage);
   next_offset = batch.next_offset();
   data_end = position + entry_bytes;
+}
+
+Checkpoint Segment::to_checkpoint() const {
+  Checkpoint checkpoint;
+  checkpoint.number = checkpoint_count + 1;
+  checkpoint.base_offset = base_offset;
+  checkpoint.next_offset = next_offset;
+  checkpoint.data_end = data_end;
+  checkpoint.commit_sequence = commit_sequence;
+  checkpoint.index = index.thinned(Checkpoint::kPlacesMax);
+  return checkpoint;
+}
+
+void Segment::adopt(const Checkpoint& checkpoint) {
+  base_offset = checkpoint.base_offset;
+  next_offset = checkpoint.next_offset;
+  data_end = checkpoint.data_end;
+  commit_sequence = checkpoint.commit_sequence;
+  index = checkpoint.index;
 }
 
 SealedIndex Segment::to_sealed_index() const {

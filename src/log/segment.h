@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "disk/disk.h"
+#include "log/checkpoint.h"
 #include "log/format.h"
 #include "log/segment_index.h"
 #include "log/segment_scanner.h"
@@ -22,8 +23,14 @@ inline constexpr std::uint64_t kFirstSegmentNumber = 1;
 // What `name` is; nothing when it is not of that form.
 std::optional<std::uint64_t> segment_number_of(std::string_view name);
 
-// Reads the header from the first copy that is intact. kCorrupt when neither is.
-Task<Result<SegmentHeader>> read_segment_header(File& file);
+// What the first blocks of a segment say: the header, from the first copy that is intact, and the
+// newest checkpoint, if there is one.
+struct SegmentStart {
+  SegmentHeader header;
+  std::optional<Checkpoint> checkpoint;
+};
+// kCorrupt when neither copy of the header is intact.
+Task<Result<SegmentStart>> read_segment_start(File& file);
 
 struct Segment {
   SegmentHeader header;
@@ -34,16 +41,37 @@ struct Segment {
   Offset base_offset;                   // of the first entry
   Offset next_offset;                   // after the last durable entry
   FilePosition data_end{kFirstCommit};  // where the last durable entry ends
+  std::uint64_t commit_sequence = 0;    // of the last durable entry
   SegmentIndex index;
   std::vector<DamagedRange> damaged;
   bool sealed = false;
   bool removed = false;  // no longer the partition's: who reads it finishes, and nobody comes back
+
+  // While it is active.
+  std::uint64_t checkpoint_count = 0;
+  FilePosition checkpointed_end{kFirstCommit};
+  bool is_checkpointing = false;
+  bool checkpoint_failed = false;  // no more of them
+
+  // Under which a SegmentCache keeps its blocks; 0: it was not asked yet. Says that a Segment is one
+  // file with one content: whoever puts another file in its place makes another Segment.
+  mutable std::uint64_t cache_number = 0;
 
   bool empty() const { return index.empty(); }
   std::string path() const { return directory + "/" + segment_file_name(header.number); }
 
   // Notes a durable entry at the segment's end.
   void note(const BatchHeader& batch, FilePosition position, std::uint64_t entry_bytes);
+
+  // Where its entries lie, from `from` on, and where they may start.
+  SegmentScanner scanner(Windows& windows, FilePosition from) const {
+    return {windows, header.salt, {from, data_end}, header.entry_places};
+  }
+
+  // That everything noted so far is durable: the next one.
+  Checkpoint to_checkpoint() const;
+  // Takes over what it says, in place of the entries in front of it.
+  void adopt(const Checkpoint& checkpoint);
 
   SealedIndex to_sealed_index() const;
 };

@@ -10,7 +10,6 @@ namespace {
 
 constexpr std::uint64_t kMagic = 0x31584449534E4550;  // "PENSIDX1", little endian
 constexpr std::size_t kHeaderBytes = 72;
-constexpr std::size_t kPlaceBytes = 24;
 constexpr std::size_t kRangeBytes = 24;
 constexpr std::size_t kChecksumBytes = 4;
 
@@ -37,26 +36,59 @@ std::optional<SegmentIndex::Place> SegmentIndex::find_time(std::int64_t timestam
   return *place;
 }
 
+SegmentIndex SegmentIndex::thinned(std::size_t place_count) const {
+  PENSTOCK_ASSERT(place_count > 0, "an index has a place to start at");
+  SegmentIndex thin;
+  thin.max_timestamp_ms_ = max_timestamp_ms_;
+  const std::size_t stride = (places_.size() + place_count - 1) / place_count;
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    if (i % stride == 0) {
+      thin.places_.push_back(places_[i]);
+    } else {
+      thin.places_.back().max_timestamp_ms = places_[i].max_timestamp_ms;
+    }
+  }
+  return thin;
+}
+
+void SegmentIndex::encode_places(MutableBytes into) const {
+  std::size_t at = 0;
+  for (const Place& place : places_) {
+    store_le<std::int64_t>(into, at, place.offset.value);
+    store_le<std::uint64_t>(into, at + 8, place.position.value);
+    store_le<std::int64_t>(into, at + 16, place.max_timestamp_ms);
+    at += kPlaceBytes;
+  }
+}
+
+SegmentIndex SegmentIndex::decode_places(ByteView from, std::size_t place_count,
+                                         std::int64_t max_timestamp_ms) {
+  SegmentIndex index;
+  index.max_timestamp_ms_ = max_timestamp_ms;
+  index.places_.reserve(place_count);
+  for (std::size_t at = 0; index.places_.size() < place_count; at += kPlaceBytes) {
+    index.places_.push_back(Place{Offset{load_le<std::int64_t>(from, at)},
+                                  FilePosition{load_le<std::uint64_t>(from, at + 8)},
+                                  load_le<std::int64_t>(from, at + 16)});
+  }
+  return index;
+}
+
 std::vector<std::byte> SealedIndex::encode() const {
-  const auto& places = index.places_;
-  std::vector<std::byte> file(kHeaderBytes + places.size() * kPlaceBytes +
-                              damaged.size() * kRangeBytes + kChecksumBytes);
+  const std::size_t place_bytes = index.places().size() * SegmentIndex::kPlaceBytes;
+  std::vector<std::byte> file(kHeaderBytes + place_bytes + damaged.size() * kRangeBytes +
+                              kChecksumBytes);
   store_le<std::uint64_t>(file, 0, kMagic);
   store_le<std::uint64_t>(file, 8, segment_number);
   store_le<std::uint64_t>(file, 16, salt);
   store_le<std::int64_t>(file, 24, base_offset.value);
   store_le<std::int64_t>(file, 32, next_offset.value);
   store_le<std::uint64_t>(file, 40, data_end.value);
-  store_le<std::int64_t>(file, 48, index.max_timestamp_ms_);
-  store_le<std::uint32_t>(file, 56, static_cast<std::uint32_t>(places.size()));
+  store_le<std::int64_t>(file, 48, index.max_timestamp_ms());
+  store_le<std::uint32_t>(file, 56, static_cast<std::uint32_t>(index.places().size()));
   store_le<std::uint32_t>(file, 60, static_cast<std::uint32_t>(damaged.size()));
-  std::size_t at = kHeaderBytes;
-  for (const SegmentIndex::Place& place : places) {
-    store_le<std::int64_t>(file, at, place.offset.value);
-    store_le<std::uint64_t>(file, at + 8, place.position.value);
-    store_le<std::int64_t>(file, at + 16, place.max_timestamp_ms);
-    at += kPlaceBytes;
-  }
+  index.encode_places(MutableBytes(file).subspan(kHeaderBytes));
+  std::size_t at = kHeaderBytes + place_bytes;
   for (const DamagedRange& range : damaged) {
     store_le<std::int64_t>(file, at, range.first.value);
     store_le<std::int64_t>(file, at + 8, range.next.value);
@@ -73,8 +105,8 @@ Result<SealedIndex> SealedIndex::decode(ByteView file) {
   }
   const std::uint64_t place_count = load_le<std::uint32_t>(file, 56);
   const std::uint64_t range_count = load_le<std::uint32_t>(file, 60);
-  const std::uint64_t expected_bytes =
-      kHeaderBytes + place_count * kPlaceBytes + range_count * kRangeBytes + kChecksumBytes;
+  const std::uint64_t expected_bytes = kHeaderBytes + place_count * SegmentIndex::kPlaceBytes +
+                                       range_count * kRangeBytes + kChecksumBytes;
   if (file.size() != expected_bytes) {
     return fail(ErrorCode::kCorrupt, "index file of {} bytes where {} are expected", file.size(),
                 expected_bytes);
@@ -89,13 +121,9 @@ Result<SealedIndex> SealedIndex::decode(ByteView file) {
   sealed.base_offset = Offset{load_le<std::int64_t>(file, 24)};
   sealed.next_offset = Offset{load_le<std::int64_t>(file, 32)};
   sealed.data_end = FilePosition{load_le<std::uint64_t>(file, 40)};
-  sealed.index.max_timestamp_ms_ = load_le<std::int64_t>(file, 48);
-  std::size_t at = kHeaderBytes;
-  for (std::uint64_t i = 0; i < place_count; ++i, at += kPlaceBytes) {
-    sealed.index.places_.push_back(SegmentIndex::Place{
-        Offset{load_le<std::int64_t>(file, at)}, FilePosition{load_le<std::uint64_t>(file, at + 8)},
-        load_le<std::int64_t>(file, at + 16)});
-  }
+  sealed.index = SegmentIndex::decode_places(file.subspan(kHeaderBytes), place_count,
+                                             load_le<std::int64_t>(file, 48));
+  std::size_t at = kHeaderBytes + place_count * SegmentIndex::kPlaceBytes;
   for (std::uint64_t i = 0; i < range_count; ++i, at += kRangeBytes) {
     sealed.damaged.push_back(DamagedRange{Offset{load_le<std::int64_t>(file, at)},
                                           Offset{load_le<std::int64_t>(file, at + 8)},

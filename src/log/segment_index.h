@@ -45,13 +45,21 @@ class SegmentIndex {
   // does.
   std::optional<Place> find_time(std::int64_t timestamp_ms) const;
 
+  // Of at most `place_count` places (at least one), evenly chosen, the first one among them. It finds
+  // the same, from further in front.
+  SegmentIndex thinned(std::size_t place_count) const;
+
   bool empty() const { return places_.empty(); }
   const std::vector<Place>& places() const { return places_; }
   std::int64_t max_timestamp_ms() const { return max_timestamp_ms_; }
 
- private:
-  friend struct SealedIndex;
+  // As an index file and a checkpoint hold them; the number of places stands elsewhere.
+  static constexpr std::size_t kPlaceBytes = 24;
+  void encode_places(MutableBytes into) const;
+  static SegmentIndex decode_places(ByteView from, std::size_t place_count,
+                                    std::int64_t max_timestamp_ms);
 
+ private:
   std::vector<Place> places_;
   std::int64_t max_timestamp_ms_ = -1;
 };

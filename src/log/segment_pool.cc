@@ -40,7 +40,8 @@ SegmentPool::SegmentPool(Scheduler& scheduler, Disk& disk, std::string directory
       directory_(std::move(directory)),
       options_(options),
       zeros_(make_zeros()),
-      pace_(scheduler, options.zero_bytes_per_second),
+      gaps_(scheduler),
+      pace_(scheduler, gaps_, options.zero_bytes_per_second),
       refill_demand_(pace_),
       background_(scheduler) {
   PENSTOCK_ASSERT(

@@ -83,7 +83,9 @@ class SegmentPool {
   std::uint64_t spare_bytes() const { return spare_bytes_; }
   std::size_t ready_count() const { return ready_.size(); }
   const SegmentPoolStats& stats() const { return stats_; }
-  // Of this shard's zeros; its commits make themselves known here.
+  // The shard's commits make themselves known here.
+  CommitGaps& commit_gaps() { return gaps_; }
+  // Of this shard's zeros.
   ZeroPace& pace() { return pace_; }
 
  private:
@@ -117,6 +119,7 @@ class SegmentPool {
   std::uint64_t next_name_ = 0;
   bool refilling_ = false;
   SegmentPoolStats stats_;
+  CommitGaps gaps_;
   ZeroPace pace_;
   ZeroDemand refill_demand_;  // never in need: who takes a file that is not ready has it made
   Gate background_;

@@ -1,6 +1,7 @@
 #include "log/segment_scanner.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 
@@ -10,7 +11,7 @@ Task<Result<std::optional<Entry>>> SegmentScanner::next() {
   auto entry = co_await entry_at(place_);
   if (!entry) co_return entry;
   const FilePosition boundary{align_up(place_.value, kBlockBytes)};
-  if (!*entry && place_ != boundary) {
+  if (!*entry && place_ != boundary && entry_places_ == EntryPlaces::kInCommits) {
     // Not an entry, so this commit may have ended here: the next one starts at the boundary.
     entry = co_await entry_at(boundary);
     if (!entry) co_return entry;
@@ -21,16 +22,39 @@ Task<Result<std::optional<Entry>>> SegmentScanner::next() {
 
 Task<Result<std::optional<Entry>>> SegmentScanner::find_beyond_damage(std::uint64_t limit_bytes) {
   const FilePosition limit = std::min(to_, place_ + limit_bytes);
-  FilePosition candidate{align_up(place_.value + 1, kBlockBytes)};
-  for (; candidate < limit; candidate = candidate + kBlockBytes) {
-    auto entry = co_await entry_at(candidate);
+  FilePosition behind = place_;
+  while (true) {
+    auto candidate = co_await next_candidate(behind + 1, limit);
+    if (!candidate) co_return Unexpected(candidate.error());
+    if (*candidate >= limit) co_return std::optional<Entry>();
+    auto entry = co_await entry_at(*candidate);
     if (!entry) co_return entry;
     if (*entry) {
       place_ = next_entry_place((*entry)->end());
       co_return entry;
     }
+    behind = *candidate;
   }
-  co_return std::optional<Entry>();
+}
+
+// The first place from `from` on at which an entry may start; `limit` when there is none in front of
+// it.
+Task<Result<FilePosition>> SegmentScanner::next_candidate(FilePosition from, FilePosition limit) {
+  if (entry_places_ == EntryPlaces::kInCommits) {
+    co_return std::min(FilePosition{align_up(from.value, kBlockBytes)}, limit);
+  }
+  std::array<std::byte, sizeof(kEntryMagic)> magic;
+  store_le<std::uint32_t>(magic, 0, kEntryMagic);
+  while (from < limit) {
+    auto bytes = co_await bytes_at(from, std::min<std::uint64_t>(kBlockBytes, limit - from));
+    if (!bytes) co_return Unexpected(bytes.error());
+    const auto found = std::ranges::search(*bytes, magic);
+    if (!found.empty()) co_return from + static_cast<std::uint64_t>(found.begin() - bytes->begin());
+    if (bytes->size() < magic.size()) break;
+    // The magic may begin in the last bytes of these.
+    from = from + (bytes->size() - (magic.size() - 1));
+  }
+  co_return limit;
 }
 
 Task<Result<std::optional<Entry>>> SegmentScanner::entry_at(FilePosition position) {
@@ -67,7 +91,7 @@ Task<Result<void>> SegmentScanner::hold(FilePosition from, std::uint64_t size_by
   held_ = holds_first ? held_.slice(from - held_start_, held_end - from) : SharedSlice();
   held_start_ = from;
   if (held_.empty()) {
-    auto window = co_await windows_.next(from, size_bytes, to_);
+    auto window = co_await windows_->next(from, size_bytes, to_);
     if (!window) co_return Unexpected(std::move(window).error());
     held_ = std::move(*window);
   }
@@ -77,7 +101,7 @@ Task<Result<void>> SegmentScanner::hold(FilePosition from, std::uint64_t size_by
   std::size_t filled = held_.size();
   std::memcpy(whole.data(), held_.data(), filled);
   while (filled < size_bytes) {
-    auto window = co_await windows_.next(from + filled, size_bytes - filled, to_);
+    auto window = co_await windows_->next(from + filled, size_bytes - filled, to_);
     if (!window) co_return Unexpected(std::move(window).error());
     if (window->empty()) break;
     const std::size_t taken = std::min<std::size_t>(window->size(), size_bytes - filled);

@@ -23,6 +23,8 @@ struct Entry {
   SharedSlice batch;
 
   FilePosition end() const { return position + header.entry_bytes(); }
+  // Header and batch, which lie in one piece; valid as long as `batch` is.
+  ByteView bytes() const { return {batch.data() - kEntryHeaderBytes, header.entry_bytes()}; }
 };
 
 class SegmentScanner {
@@ -32,15 +34,20 @@ class SegmentScanner {
     FilePosition to;    // nothing at or after this is read
   };
 
-  SegmentScanner(Windows& windows, Salt salt, Range range)
-      : windows_(windows), salt_(salt), place_(range.from), to_(range.to) {}
+  SegmentScanner(Windows& windows, Salt salt, Range range,
+                 EntryPlaces entry_places = EntryPlaces::kInCommits)
+      : windows_(&windows),
+        salt_(salt),
+        entry_places_(entry_places),
+        place_(range.from),
+        to_(range.to) {}
 
   // The entry at place(), or nothing when no valid one starts there; then place() stays. Padding
   // between commits is stepped over. Errors: the device's.
   Task<Result<std::optional<Entry>>> next();
 
-  // Looks block by block behind place(), for at most `limit_bytes`, for a valid entry; place() moves
-  // behind the one that is found.
+  // Looks behind place(), for at most `limit_bytes`, for a valid entry, wherever one may start; place()
+  // moves behind the one that is found.
   Task<Result<std::optional<Entry>>> find_beyond_damage(std::uint64_t limit_bytes);
 
   // Where next() looks.
@@ -57,12 +64,14 @@ class SegmentScanner {
 
  private:
   Task<Result<std::optional<Entry>>> entry_at(FilePosition position);
+  Task<Result<FilePosition>> next_candidate(FilePosition from, FilePosition limit);
   // [from, from + size_bytes), as far as the range and the file go.
   Task<Result<ByteView>> bytes_at(FilePosition from, std::uint64_t size_bytes);
   Task<Result<void>> hold(FilePosition from, std::uint64_t size_bytes);
 
-  Windows& windows_;
+  Windows* windows_;
   Salt salt_;
+  EntryPlaces entry_places_;
   FilePosition place_;
   FilePosition to_;
   SharedSlice held_;  // a window, or an entry from several

@@ -13,6 +13,8 @@
 
 namespace penstock::log {
 
+class SegmentSource;
+
 class Windows {
  public:
   virtual ~Windows() = default;
@@ -28,12 +30,17 @@ class FileWindows final : public Windows {
   // `window_bytes` is read at a time, more only when more is wanted.
   FileWindows(File& file, std::uint64_t window_bytes)
       : file_(file), window_bytes_(align_up(std::max(window_bytes, kBlockBytes), kBlockBytes)) {}
+  // The device is not asked for what is not wanted as long as there is something in memory.
+  FileWindows(SegmentSource& source, std::uint64_t window_bytes);
 
   Task<Result<SharedSlice>> next(FilePosition from, std::uint64_t wanted_bytes,
                                  FilePosition end) override;
 
  private:
+  std::uint64_t window_length(FilePosition start, std::uint64_t wanted, std::uint64_t left) const;
+
   File& file_;
+  const SegmentSource* source_ = nullptr;  // file_, when that is one
   std::uint64_t window_bytes_;
   SharedSlice window_;
   FilePosition window_start_;
@@ -42,7 +49,7 @@ class FileWindows final : public Windows {
 class AheadWindows final : public Windows {
  public:
   // At most this is held at a time: a window in use, one that is being passed, two on their way, and
-  // two spare ones.
+  // two spare ones. prepare() starts one.
   static constexpr std::uint64_t kWindowBytes = 512 * kKiB;
   static constexpr std::uint64_t kMemoryBytes = 6 * kWindowBytes;
 
@@ -52,6 +59,9 @@ class AheadWindows final : public Windows {
   };
 
   AheadWindows(Scheduler& scheduler, std::shared_ptr<File> file, Start start);
+
+  // Has the first window on its way, before the first next(), which is going to be for `from`.
+  void prepare(FilePosition from, FilePosition end);
 
   Task<Result<SharedSlice>> next(FilePosition from, std::uint64_t wanted_bytes,
                                  FilePosition end) override;

@@ -4,19 +4,31 @@
 
 namespace penstock::log {
 
+namespace {
+
+// Half of what is overdue: where commits come so fast that small chunks are too slow, the chunks settle
+// at a size that keeps up, and the roll does not wait for the rest.
+std::uint64_t overdue_chunk(std::uint64_t overdue_bytes) {
+  return std::clamp(align_down(overdue_bytes / 2, ZeroPace::kChunkBytes), ZeroPace::kChunkBytes,
+                    ZeroPace::kRushChunkBytes);
+}
+
+}  // namespace
+
 Task<Result<std::uint64_t>> ZeroPace::next_chunk(const ZeroDemand& demand, std::uint64_t filled_bytes,
                                                  std::uint64_t size_bytes) {
   while (!demand.is_abandoned_) {
     if (demand.is_awaited_) co_return kRushChunkBytes;
-    const double filled_share = static_cast<double>(filled_bytes) / static_cast<double>(size_bytes);
-    if (filled_share < demand.due_share_) co_return kChunkBytes;
+    const auto due_bytes =
+        static_cast<std::uint64_t>(demand.due_share_ * static_cast<double>(size_bytes));
+    if (filled_bytes < due_bytes) co_return overdue_chunk(due_bytes - filled_bytes);
 
-    const Instant held_until = commit_count_ > 0 ? ahead_from_ + kLongestHold : ahead_from_;
+    const Instant held_until = gaps_.is_gap() ? ahead_from_ : ahead_from_ + kLongestHold;
     if (scheduler_.now() >= held_until) {
       ahead_from_ = scheduler_.now() + interval();
       co_return kChunkBytes;
     }
-    co_await changed_.wait_until(held_until);
+    co_await gaps_.wait_until(held_until);
   }
   co_return fail(ErrorCode::kClosed, "nobody wants the file any more");
 }
@@ -27,24 +39,19 @@ Duration ZeroPace::interval() const {
   return Duration(kChunkBytes * kNanosecondsPerSecond / bytes_per_second_);
 }
 
-void ZeroPace::leave() {
-  PENSTOCK_ASSERT(commit_count_ > 0, "a commit left twice");
-  if (--commit_count_ == 0) changed_.pulse();
-}
-
 void ZeroDemand::raise_to(double due_share) {
   due_share_ = std::max(due_share_, due_share);
-  pace_.changed_.pulse();
+  pace_.gaps_.pulse();
 }
 
 void ZeroDemand::rush() {
   is_awaited_ = true;
-  pace_.changed_.pulse();
+  pace_.gaps_.pulse();
 }
 
 void ZeroDemand::abandon() {
   is_abandoned_ = true;
-  pace_.changed_.pulse();
+  pace_.gaps_.pulse();
 }
 
 void ZeroDemand::reset() {

@@ -5,7 +5,7 @@
 // that may take is bounded: a ZeroDemand says how much of a file is due by now, and what is due is not
 // held back. When somebody waits for the file, all of it is due.
 //
-// Ownership: a shard's segment pool owns the pace, which outlives demands, commits and those who wait.
+// Ownership: a shard's segment pool owns the pace, which outlives demands and those who wait.
 // Threading: the shard's scheduler.
 #pragma once
 
@@ -13,7 +13,7 @@
 #include <cstdint>
 
 #include "base/units.h"
-#include "task/sync.h"
+#include "log/commit_gaps.h"
 
 namespace penstock::log {
 
@@ -31,27 +31,12 @@ class ZeroPace {
   // 4 MiB is still ready after 1.3 s.
   static constexpr Duration kLongestHold = std::chrono::milliseconds(10);
 
-  // A commit that is on its way to the device.
-  class CommitHold {
-   public:
-    explicit CommitHold(ZeroPace& pace) : pace_(pace) { ++pace.commit_count_; }
-    CommitHold(const CommitHold&) = delete;
-    CommitHold& operator=(const CommitHold&) = delete;
-    ~CommitHold() { pace_.leave(); }
-
-   private:
-    ZeroPace& pace_;
-  };
-
-  // Of chunks ahead of need; 0: as fast as the device and the commits allow.
-  ZeroPace(Scheduler& scheduler, std::uint64_t bytes_per_second)
-      : scheduler_(scheduler), bytes_per_second_(bytes_per_second), changed_(scheduler) {}
+  // The rate is of chunks ahead of need; 0: as fast as the device and the commits allow. `gaps` must
+  // outlive it.
+  ZeroPace(Scheduler& scheduler, CommitGaps& gaps, std::uint64_t bytes_per_second)
+      : scheduler_(scheduler), gaps_(gaps), bytes_per_second_(bytes_per_second) {}
   ZeroPace(const ZeroPace&) = delete;
   ZeroPace& operator=(const ZeroPace&) = delete;
-  ~ZeroPace() { PENSTOCK_ASSERT(commit_count_ == 0, "a commit outlived the pace of its shard"); }
-
-  // From now until the result is destroyed, a commit is in flight.
-  CommitHold enter_commit() { return CommitHold(*this); }
 
   // Waits until the next zeros may be written to a file of `size_bytes`, of which `filled_bytes` have
   // been; returns how many, at most. kClosed when the demand was abandoned.
@@ -60,16 +45,14 @@ class ZeroPace {
 
  private:
   friend class ZeroDemand;
-  void leave();
   Duration interval() const;
 
   Scheduler& scheduler_;
+  CommitGaps& gaps_;
   std::uint64_t bytes_per_second_;
-  std::size_t commit_count_ = 0;
   // When the rate allows the next chunk ahead of need. What goes in need is not counted: files in need
   // would run up a debt for the others.
   Instant ahead_from_;
-  Event changed_;  // the last commit has left, or a demand is another
 };
 
 // How urgently the zeros of one file are wanted. Its owner changes it while the file is being filled.

@@ -40,8 +40,8 @@ class Pace : public ::testing::Test {
     }
     filling.ended = true;
   }
-  Task<void> commit_for(ZeroPace& pace, Duration time) {
-    const ZeroPace::CommitHold commit = pace.enter_commit();
+  Task<void> commit_for(Duration time) {
+    const CommitGaps::Hold commit = gaps_.enter();
     co_await scheduler_.sleep_for(time);
   }
   Task<void> sleep_for(Duration time) { co_await scheduler_.sleep_for(time); }
@@ -50,10 +50,11 @@ class Pace : public ::testing::Test {
   ManualClock clock_;
   SimReactor reactor_{clock_};
   Scheduler scheduler_{clock_, reactor_};
+  CommitGaps gaps_{scheduler_};
 };
 
 TEST_F(Pace, ZerosAheadOfNeedKeepTheRate) {
-  ZeroPace pace(scheduler_, kRate);
+  ZeroPace pace(scheduler_, gaps_, kRate);
   const ZeroDemand demand(pace);
   Filling filling;
   scheduler_.run(fill(pace, demand, 4 * kChunk, filling));
@@ -62,7 +63,7 @@ TEST_F(Pace, ZerosAheadOfNeedKeepTheRate) {
 }
 
 TEST_F(Pace, SeveralFilesShareTheRateFairly) {
-  ZeroPace pace(scheduler_, kRate);
+  ZeroPace pace(scheduler_, gaps_, kRate);
   const ZeroDemand demand(pace);
   std::vector<Filling> fillings(3);
   for (Filling& filling : fillings) scheduler_.spawn(fill(pace, demand, 10 * kChunk, filling));
@@ -77,13 +78,13 @@ TEST_F(Pace, SeveralFilesShareTheRateFairly) {
 }
 
 TEST_F(Pace, WithoutARateOnlyCommitsHoldZerosBack) {
-  ZeroPace pace(scheduler_, 0);
+  ZeroPace pace(scheduler_, gaps_, 0);
   const ZeroDemand demand(pace);
   Filling filling;
   scheduler_.run(fill(pace, demand, 100 * kChunk, filling));
   EXPECT_EQ(filling.chunks_at.back(), Duration::zero());
 
-  scheduler_.spawn(commit_for(pace, milliseconds(2)));
+  scheduler_.spawn(commit_for(milliseconds(2)));
   sleep(Duration(1));
   Filling behind;
   scheduler_.run(fill(pace, demand, kChunk, behind));
@@ -91,7 +92,7 @@ TEST_F(Pace, WithoutARateOnlyCommitsHoldZerosBack) {
 }
 
 TEST_F(Pace, ARateThatWasNotUsedIsNotSavedUp) {
-  ZeroPace pace(scheduler_, kRate);
+  ZeroPace pace(scheduler_, gaps_, kRate);
   const ZeroDemand demand(pace);
   sleep(seconds(10));
   Filling filling;
@@ -100,10 +101,10 @@ TEST_F(Pace, ARateThatWasNotUsedIsNotSavedUp) {
 }
 
 TEST_F(Pace, ZerosWaitUntilTheLastCommitHasLeft) {
-  ZeroPace pace(scheduler_, kRate);
+  ZeroPace pace(scheduler_, gaps_, kRate);
   const ZeroDemand demand(pace);
-  scheduler_.spawn(commit_for(pace, milliseconds(3)));
-  scheduler_.spawn(commit_for(pace, milliseconds(5)));
+  scheduler_.spawn(commit_for(milliseconds(3)));
+  scheduler_.spawn(commit_for(milliseconds(5)));
   sleep(Duration(1));
   Filling filling;
   scheduler_.run(fill(pace, demand, 2 * kChunk, filling));
@@ -111,9 +112,9 @@ TEST_F(Pace, ZerosWaitUntilTheLastCommitHasLeft) {
 }
 
 TEST_F(Pace, CommitsWithoutAGapHoldEachChunkBackForABoundedTime) {
-  ZeroPace pace(scheduler_, kRate);
+  ZeroPace pace(scheduler_, gaps_, kRate);
   const ZeroDemand demand(pace);
-  scheduler_.spawn(commit_for(pace, seconds(10)));
+  scheduler_.spawn(commit_for(seconds(10)));
   sleep(Duration(1));
   Filling filling;
   scheduler_.run(fill(pace, demand, 4 * kChunk, filling));
@@ -125,9 +126,9 @@ TEST_F(Pace, CommitsWithoutAGapHoldEachChunkBackForABoundedTime) {
 }
 
 TEST_F(Pace, WhatIsDueIsNotHeldBack) {
-  ZeroPace pace(scheduler_, kRate);
+  ZeroPace pace(scheduler_, gaps_, kRate);
   ZeroDemand demand(pace);
-  scheduler_.spawn(commit_for(pace, milliseconds(5)));
+  scheduler_.spawn(commit_for(milliseconds(5)));
   sleep(milliseconds(1));
   demand.raise_to(0.5);
   Filling filling;
@@ -144,8 +145,32 @@ TEST_F(Pace, WhatIsDueIsNotHeldBack) {
   sleep(milliseconds(10));
 }
 
-TEST_F(Pace, AFileInNeedDoesNotStarveTheOthers) {
+TEST_F(Pace, ChunksGrowWithWhatIsOverdue) {
   ZeroPace pace(scheduler_, kRate);
+  ZeroDemand demand(pace);
+  constexpr std::uint64_t kSize = 128 * kMiB;
+  const auto chunk_at = [&](double due_share, std::uint64_t filled_bytes) {
+    demand.raise_to(due_share);
+    return scheduler_.run(pace.next_chunk(demand, filled_bytes, kSize));
+  };
+  EXPECT_EQ(chunk_at(0.5, kSize / 2 - kBlockBytes), kChunk) << "a commit or two";
+  EXPECT_EQ(chunk_at(0.5, kSize / 2 - 3 * kChunk), kChunk);
+  EXPECT_EQ(chunk_at(0.5, kSize / 2 - 8 * kChunk), 4 * kChunk) << "half of it";
+  EXPECT_EQ(chunk_at(0.5, 0), ZeroPace::kRushChunkBytes) << "and no more than at full speed";
+}
+
+TEST_F(Pace, ABacklogIsWorkedOffInFewChunks) {
+  ZeroPace pace(scheduler_, kRate);
+  ZeroDemand demand(pace);
+  demand.raise_to(1);
+  Filling filling;
+  scheduler_.run(fill(pace, demand, 128 * kMiB, filling));
+  EXPECT_EQ(filling.filled_bytes, 128 * kMiB) << "no chunk is larger than what is due";
+  EXPECT_LE(filling.chunks_at.size(), 128 * kMiB / ZeroPace::kRushChunkBytes + 8);
+}
+
+TEST_F(Pace, AFileInNeedDoesNotStarveTheOthers) {
+  ZeroPace pace(scheduler_, gaps_, kRate);
   ZeroDemand in_need(pace);
   const ZeroDemand ahead(pace);
   in_need.raise_to(1);
@@ -160,9 +185,9 @@ TEST_F(Pace, AFileInNeedDoesNotStarveTheOthers) {
 }
 
 TEST_F(Pace, SomebodyWhoWaitsLiftsEveryLimit) {
-  ZeroPace pace(scheduler_, 1);
+  ZeroPace pace(scheduler_, gaps_, 1);
   ZeroDemand demand(pace);
-  scheduler_.spawn(commit_for(pace, seconds(1)));
+  scheduler_.spawn(commit_for(seconds(1)));
   Filling filling;
   scheduler_.spawn(fill(pace, demand, 128 * kMiB, filling));
   sleep(milliseconds(100));
@@ -175,7 +200,7 @@ TEST_F(Pace, SomebodyWhoWaitsLiftsEveryLimit) {
 }
 
 TEST_F(Pace, AnAbandonedFileIsNotFilledAnyMore) {
-  ZeroPace pace(scheduler_, 1);
+  ZeroPace pace(scheduler_, gaps_, 1);
   ZeroDemand demand(pace);
   Filling filling;
   scheduler_.spawn(fill(pace, demand, 2 * kChunk, filling));
@@ -188,7 +213,7 @@ TEST_F(Pace, AnAbandonedFileIsNotFilledAnyMore) {
 }
 
 TEST_F(Pace, ADemandThatWasResetBeginsAgain) {
-  ZeroPace pace(scheduler_, kRate);
+  ZeroPace pace(scheduler_, gaps_, kRate);
   ZeroDemand demand(pace);
   demand.raise_to(1);
   demand.rush();

@@ -150,6 +150,13 @@ void check_together(const Config& config, Findings& findings) {
                     origin_of(findings, small), large, origin_of(findings, large),
                     find_config_key(small)->get(config), large, find_config_key(large)->get(config)));
   };
+  const std::uint64_t cache_bytes = config.catch_up.cache_bytes;
+  if (cache_bytes > 0 && cache_bytes < log::SegmentCache::kSmallestBytes) {
+    findings.mistakes.push_back(
+        fmt::format("storage.block_cache_bytes ({}) is {}: it must be 0 or at least {}",
+                    origin_of(findings, "storage.block_cache_bytes"), cache_bytes,
+                    log::SegmentCache::kSmallestBytes));
+  }
   at_most("pool.smallest_bytes", config.pool.smallest_bytes, "storage.segment_bytes",
           config.broker.partition.segment_bytes);
   at_most("broker.max_message_bytes", static_cast<std::uint64_t>(config.broker.max_message_bytes),

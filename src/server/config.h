@@ -50,7 +50,7 @@ struct Config {
 
   broker::Settings broker;
   log::SegmentPoolOptions pool;
-  log::CatchUpOptions catch_up;
+  log::CatchUpOptions catch_up{.cache_bytes = 64 * kMiB};
 };
 
 // A value and where it came from, for messages: "--listen", "PENSTOCK_SERVER_LISTEN",

@@ -312,8 +312,14 @@ std::vector<ConfigKey> storage_keys() {
           "Newest bytes of each partition that are kept in memory, for consumers that keep up."),
       number_key<FIELD(catch_up.memory_bytes), bytes_between(0, 1024 * kGiB)>(
           "storage.read_memory_bytes",
-          "Memory of each shard for reading ahead, 4 MiB for each consumer that catches up; beyond, "
-          "fetches read without."),
+          "Memory of each shard for reading what is no longer in memory: 4 MiB for single reads, which "
+          "wait in line when it is used up, the rest for reading ahead, about 4.5 MiB for each "
+          "consumer "
+          "that catches up; beyond, fetches are single reads."),
+      number_key<FIELD(catch_up.cache_bytes), bytes_between(0, 1024 * kGiB)>(
+          "storage.block_cache_bytes",
+          "Memory of each shard for old data that several consumers read; taken at the start. At least "
+          "256 KiB; 0: none."),
   };
 }
 

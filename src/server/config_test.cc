@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <utility>
 
 #include "base/testing/temp_directory.h"
 #include "server/config_keys.h"
@@ -131,6 +132,19 @@ TEST_F(ConfigTest, ValuesThatContradictEachOtherAreRefused) {
   EXPECT_EQ(message,
             "pool.smallest_bytes (default) must be at most storage.segment_bytes (--set "
             "storage.segment_bytes=1MiB): it is 4MiB, and storage.segment_bytes is 1MiB");
+}
+
+TEST_F(ConfigTest, ACacheIsLargeEnoughOrNotThere) {
+  const auto with = [](std::string value) {
+    return load({.flags = {{"storage.block_cache_bytes", std::move(value), "--set"}}});
+  };
+  EXPECT_TRUE(with("0"));
+  EXPECT_TRUE(with("256KiB"));
+  const auto refused = with("255KiB");
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().message().contains(
+      "storage.block_cache_bytes (--set) is 261120: it must be 0 or at least 262144"))
+      << refused.error().message();
 }
 
 TEST_F(ConfigTest, ShownConfigurationReadsBackAsItself) {

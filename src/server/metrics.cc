@@ -245,6 +245,16 @@ constexpr Metric kReadMetrics[] = {
           "Reads of segments that went on where the one before ended."),
     COUNT("penstock_reads_without_cursor_total", "", catch_up.without,
           "Reads of segments for which there was no memory to read ahead (storage.read_memory_bytes)."),
+    COUNT("penstock_cursor_crossings_total", "", catch_up.crossed,
+          "Of the cursors' reads: into the next segment, which was being read already."),
+    COUNT("penstock_cache_hit_bytes_total", "bytes", cache.hit_bytes,
+          "Bytes of segments that were in the cache (storage.block_cache_bytes)."),
+    COUNT("penstock_cache_missed_bytes_total", "bytes", cache.missed_bytes,
+          "Bytes that were not, and came from the device."),
+    COUNT("penstock_cache_kept_blocks_total", "", cache.kept_blocks,
+          "Blocks that have entered the cache."),
+    COUNT("penstock_cache_forgotten_total", "", cache.forgotten,
+          "Times that a segment's blocks were thrown away as suspect."),
 };
 
 constexpr Metric kUpkeepMetrics[] = {

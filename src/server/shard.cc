@@ -60,8 +60,12 @@ Result<std::unique_ptr<Shard>> Shard::make(DiskStack& stack, const Config& confi
                                            Descriptor listener) {
   Result<ShardReactor> reactor = stack.make_reactor();
   if (!reactor) return Unexpected(reactor.error().context(fmt::format("start shard {}", index)));
-  return std::unique_ptr<Shard>(
+  std::unique_ptr<Shard> shard(
       new Shard(std::move(*reactor), stack, config, settings, index, std::move(listener)));
+  if (auto started = shard->catch_up_.start(); !started) {
+    return Unexpected(started.error().context(fmt::format("start shard {}", index)));
+  }
+  return shard;
 }
 
 Shard::Shard(ShardReactor reactor, DiskStack& stack, const Config& config,
@@ -72,7 +76,7 @@ Shard::Shard(ShardReactor reactor, DiskStack& stack, const Config& config,
       disk_(stack.make_disk(scheduler_, reactor_)),
       random_(random_seed()),
       pool_(scheduler_, *disk_, pool_directory(config.data_directory, index), config.pool),
-      catch_up_(scheduler_, config.catch_up),
+      catch_up_(scheduler_, pool_.commit_gaps(), config.catch_up),
       broker_({.scheduler = scheduler_,
                .disk = *disk_,
                .pool = pool_,
@@ -120,6 +124,7 @@ Task<ShardStats> Shard::stats() {
   stats.pool_ready_files = pool_.ready_count();
   stats.catch_up = catch_up_.stats();
   stats.cursors = catch_up_.cursor_count();
+  if (const log::SegmentCache* cache = catch_up_.cache()) stats.cache = cache->stats();
   stats.broker = broker_.stats();
   stats.connections = acceptor_.stats();
   co_return stats;

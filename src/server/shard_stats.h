@@ -9,6 +9,7 @@
 #include "disk/uring_reactor.h"
 #include "log/catch_up.h"
 #include "log/log_stats.h"
+#include "log/segment_cache.h"
 #include "log/segment_pool.h"
 #include "task/loop_watch.h"
 
@@ -29,6 +30,7 @@ struct ShardStats {
   std::uint64_t pool_ready_files = 0;
   log::CatchUpStats catch_up;
   std::uint64_t cursors = 0;
+  log::SegmentCacheStats cache;  // zeros when there is none
   broker::BrokerStats broker;
   broker::PartitionCounts partitions;
   ConnectionStats connections;

@@ -7,10 +7,10 @@ Needs root and loop devices; skipped, with the reason, where they are not to be 
 import contextlib
 import os
 import subprocess
-import sys
 import unittest
 
 import harness
+import mounts
 import wire
 
 TOPIC = "filling"
@@ -18,55 +18,15 @@ VALUE = os.urandom(100_000)
 EXIT_FAILED, EXIT_FOUND_WRONG = 1, 3
 
 
-@contextlib.contextmanager
-def mounted(workspace, kind, size_mib=64):
-    """A fresh file system of `kind` (ext4 or tmpfs), mounted below the workspace."""
-    path = workspace.path / f"mount-{kind}"
-    path.mkdir()
-    if kind == "tmpfs":
-        harness.run(["mount", "-t", "tmpfs", "-o", f"size={size_mib}m", "penstock-test", path])
-    else:
-        image = workspace.path / f"{kind}.img"
-        with open(image, "wb") as file:
-            file.truncate(size_mib << 20)
-        harness.run(["mkfs.ext4", "-q", "-m", "0", image])
-        harness.run(["mount", "-o", "loop", image, path])
-    try:
-        yield path
-    finally:
-        for server in workspace.servers:
-            server.kill9()
-        # A process that was just killed may hold the mount for a moment.
-        harness.wait_until(lambda: subprocess.run(["umount", path], capture_output=True).returncode == 0, 10,
-                           f"umount {path}")
-
-
-def enter_mount_namespace():
-    """Starts this program again where its mounts are its own: they end with it, even if it is killed."""
-    inside = "CLIENT_TEST_MOUNTS"
-    if inside in os.environ:
-        return
-    if os.geteuid() != 0:
-        harness.skip("mounting a file system takes root")
-    unshare = ["unshare", "--mount", "--propagation", "private"]
-    if subprocess.run([*unshare, "true"], capture_output=True).returncode != 0:
-        harness.skip("a mount namespace cannot be made here")
-    os.environ[inside] = "1"
-    os.execvp(unshare[0], [*unshare, sys.executable, *sys.argv])
-
-
 def skip_without_loop_devices():
     with harness.Workspace("mount_trial") as workspace:
-        try:
-            with mounted(workspace, "ext4", size_mib=8):
-                pass
-        except AssertionError as error:
-            harness.skip(f"a loop device cannot be mounted here: {error}")
+        if (reason := mounts.why_not_mountable(workspace, "ext4")) is not None:
+            harness.skip(reason)
 
 
 class FileSystemTest(harness.WorkspaceTestCase):
     def mount(self, kind, **options):
-        return self.enterContext(mounted(self.workspace, kind, **options))
+        return self.enterContext(mounts.mounted(self.workspace, kind, **options))
 
 
 class DiskFullTest(FileSystemTest):
@@ -195,6 +155,8 @@ class OtherFileSystemsTest(FileSystemTest):
 
 
 if __name__ == "__main__":
-    enter_mount_namespace()
+    if (reason := mounts.why_no_mounts()) is not None:
+        harness.skip(reason)
+    mounts.enter_mount_namespace()
     skip_without_loop_devices()
     unittest.main(verbosity=2)

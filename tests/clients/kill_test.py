@@ -2,13 +2,16 @@
 """kill -9 at a random moment under load, again and again: what a producer saw acknowledged is there.
 
 Each round: producers start and write (three of ack_recorder, one of them as fast as it can, and one of
-python3-kafka; acks=all and acks=1; none, lz4, zstd and gzip), topics are created and deleted beside them,
-the server is killed at a random moment and started again; every fourth time it is first killed once or
-twice while it recovers. Then the whole topic is read from offset 0 and compared with every acknowledgement
-since it was created: each message at its offset, with its bytes, in order, none twice. A new topic begins
-every few rounds; all topics that were not deleted are read once more at the end.
+python3-kafka; acks=all and acks=1; none, lz4, zstd and gzip) to a topic of every kind (ack_load.py), topics
+are created and deleted beside them, the server is killed at a random moment and started again; every fourth
+time it is first killed once or twice while it recovers. Then the topics are read from offset 0 and compared
+with every acknowledgement since they were created: each message at its offset, with its bytes, in order,
+none twice. New topics begin every few rounds; all that were not deleted are read once more at the end.
 
-    kill_test.py [--rounds N] [--seed N] [-- FLAG_OF_PENSTOCK_SERVE ...]
+    kill_test.py [--rounds N] [--xfs-rounds N] [--btrfs-rounds N] [--seed N] [-- FLAG_OF_PENSTOCK_SERVE ...]
+
+The rounds run on the file system of the work directory, the others on an XFS and a Btrfs of their own, in
+loop devices: where those cannot be had, it says why and leaves these rounds out.
 
 The same seed makes the same plan; the moments are still the machine's. The last step plants a lost, a
 moved and a resized message in a copy of the records and expects the check to fail; the checker itself has
@@ -16,29 +19,24 @@ a test of its own, ack_ledger_test.
 """
 
 import argparse
+import contextlib
 import os
 import random
-import signal
 import subprocess
 import sys
 import threading
 import time
 
+import ack_load
 import harness
+import mounts
 import wire
 
-PARTITIONS = 4
 ROUNDS_OF_TOPIC = 5
-KEPT_TOPICS = 3  # older ones are read a last time and deleted, which bounds the disk space
+KEPT_TOPICS = 3  # of each kind; older ones are read a last time and deleted, which bounds the disk space
 FIRST_ACKS_TIMEOUT_S = 30
-BROKEN_PROMISE = 3  # ack_recorder's exit code
-
-# Of each ack_recorder: what makes it different.
-LOADS = {
-    "fast and small": ["--acks", "all", "--max-bytes", "300", "--rate", 30_000_000],
-    "mixed sizes": ["--acks", "all", "--codec", "lz4", "--max-bytes", "100000", "--rate", 20_000_000],
-    "acks=1": ["--acks", "1", "--codec", "zstd", "--max-bytes", "4000", "--rate", 5_000_000, "--linger-ms", 20],
-}
+MOUNT_MIB = 4096  # sparse: it takes what is written
+LOADS = list(ack_load.LOADS.values())
 
 
 class TopicChurn:
@@ -102,53 +100,51 @@ class TopicChurn:
 
 
 class Campaign:
-    def __init__(self, workspace, random_source, server_flags):
+    def __init__(self, workspace, place, data_dir, random_source, server_flags):
         self.workspace = workspace
+        self.place = place
         self.random = random_source
-        self.server = workspace.server(*server_flags)
+        self.server = workspace.server(*server_flags, name=f"server-{place}", data_dir=data_dir)
         self.churn = TopicChurn()
-        self.topics = {}  # name: its acknowledgement files
+        self.topics = {kind: {} for kind in ack_load.TOPIC_KINDS}  # kind: {name: its acknowledgement files}
         self.producers_started = 0
         self.acknowledged = 0
         self.kills = 0
         self.kills_in_recovery = 0
         self.slowest_start_s = 0
 
-    def new_topic(self, number):
-        name = f"kill-{number}"
+    def new_topics(self, number):
         with wire.Connection(self.server.port) as connection:
-            assert connection.create_topic(name, PARTITIONS) == wire.NONE
-            self.topics[name] = []
-            while len(self.topics) > KEPT_TOPICS:
-                oldest = next(iter(self.topics))
-                self.check_topic(oldest)
-                assert connection.delete_topic(oldest) == wire.NONE
-                for path in self.topics.pop(oldest):
-                    path.unlink()
-        return name
+            for kind, topics in self.topics.items():
+                name = f"kill-{number}-{kind}"
+                ack_load.create(connection, name, kind)
+                topics[name] = []
+                while len(topics) > KEPT_TOPICS:
+                    oldest = next(iter(topics))
+                    self.check_topic(oldest, topics[oldest])
+                    assert connection.delete_topic(oldest) == wire.NONE
+                    for path in topics.pop(oldest):
+                        path.unlink()
 
-    def start_producers(self, topic):
-        """[(process, its acknowledgement file)]"""
+    def newest_topics(self):
+        """[(name, its acknowledgement files)], one of each kind"""
+        return [next(reversed(topics.items())) for topics in self.topics.values()]
+
+    def start_producers(self, round_number):
+        """[(process, its acknowledgement file)]. Each load meets each kind of topic in turn."""
+        newest = self.newest_topics()
         started = []
-        for extra in [*LOADS.values(), None]:
+        for position, load in enumerate(LOADS):
+            topic, paths = newest[(position + round_number) % len(newest)]
             self.producers_started += 1
-            number = self.producers_started
-            path = self.workspace.path / f"acks-{number}"
-            if extra is None:
-                command = ["/usr/bin/python3", harness.REPOSITORY / "tests/clients/ack_producer.py", self.server.address,
-                           topic, PARTITIONS, number, path]
-            else:
-                command = [harness.bin_dir() / "ack_recorder", "produce", "--broker", self.server.address,
-                           "--topic", topic, "--partitions", PARTITIONS, "--producer", number,
-                           "--acks-file", path, *extra]
-            process = subprocess.Popen(harness.dying_with_parent(command), stdout=subprocess.DEVNULL,
-                                       stderr=subprocess.DEVNULL)
-            started.append((process, path))
-            self.topics[topic].append(path)
+            path = self.workspace.path / f"acks-{self.place}-{self.producers_started}"
+            started.append((ack_load.start_producer(self.server, topic, self.producers_started, path, load), path))
+            paths.append(path)
         return started
 
-    def kill_under_load(self, topic):
-        producers = self.start_producers(topic)
+    def kill_under_load(self, round_number):
+        """The number of messages that were acknowledged."""
+        producers = self.start_producers(round_number)
         self.churn.start(self.server.port)
         try:
             for _, path in producers:
@@ -159,10 +155,8 @@ class Campaign:
             self.server.kill9()
             self.kills += 1
         finally:
-            for process, _ in producers:
-                process.send_signal(signal.SIGTERM)
-            for process, _ in producers:
-                process.wait(60)
+            ack_load.stop([process for process, _ in producers])
+        return sum(path.read_bytes().count(b"\n") - 1 for _, path in producers)
 
     def restart(self, kills_first):
         for _ in range(kills_first):
@@ -172,33 +166,26 @@ class Campaign:
             self.kills_in_recovery += 1
         self.slowest_start_s = max(self.slowest_start_s, self.server.start())
 
-    def run_check(self, topic, paths):
-        """(exit code, the numbers of ack_recorder's last line, all it printed)"""
-        done = subprocess.run([harness.bin_dir() / "ack_recorder", "check", "--broker", self.server.address,
-                               "--topic", topic, "--partitions", str(PARTITIONS), *paths],
-                              capture_output=True, text=True, timeout=600)
-        words = done.stdout.splitlines()[-1].split() if done.stdout else []
-        return done.returncode, dict(zip(words[::2], words[1::2])), done.stdout + done.stderr
-
-    def check_topic(self, topic):
-        code, numbers, printed = self.run_check(topic, self.topics[topic])
-        assert code == 0, f"{topic}:\n{printed}"
-        return int(numbers["acknowledged"]), int(numbers["read"]), int(numbers["bytes"])
+    def check_topic(self, topic, paths):
+        """(messages, bytes) of the topic"""
+        code, numbers, printed = ack_load.check(self.server, topic, paths)
+        assert code == 0, f"{topic} on {self.place}:\n{printed}"
+        return int(numbers["read"]), int(numbers["bytes"])
 
     def run_round(self, number):
-        topic = self.new_topic(number) if number % ROUNDS_OF_TOPIC == 0 else next(reversed(self.topics))
-        self.kill_under_load(topic)
-        acknowledged = sum(path.read_bytes().count(b"\n") - 1 for path in self.topics[topic][-len(LOADS) - 1:])
+        if number % ROUNDS_OF_TOPIC == 0:
+            self.new_topics(number)
+        acknowledged = self.kill_under_load(number)
         self.acknowledged += acknowledged
         self.restart(kills_first=self.random.choice([1, 2]) if number % 4 == 3 else 0)
-        _, read, size_bytes = self.check_topic(topic)
+        read = [self.check_topic(topic, paths) for topic, paths in self.newest_topics()]
         self.churn.check(self.server.port)
-        print(f"round {number + 1}: {acknowledged:,} acknowledged in this round; {topic} read back: {read:,} messages, "
-              f"{size_bytes:,} bytes", flush=True)
+        print(f"{self.place}, round {number + 1}: {acknowledged:,} acknowledged in this round; read back: "
+              f"{sum(messages for messages, _ in read):,} messages, {sum(size for _, size in read):,} bytes", flush=True)
 
     def plant_and_check(self):
         """The check must fail on records that the log does not keep."""
-        topic, paths = next(reversed(self.topics.items()))
+        topic, paths = max(self.newest_topics(), key=lambda newest: len(newest[1]))
         victim = max(paths, key=lambda path: path.stat().st_size)
         lines = victim.read_text().splitlines(keepends=True)
         middle = len(lines) // 2
@@ -213,8 +200,9 @@ class Campaign:
         for what, line in plants.items():
             planted = self.workspace.path / "planted"
             planted.write_text("".join([*lines[:middle], line, *lines[middle + 1:]]))
-            code, numbers, printed = self.run_check(topic, [planted if path == victim else path for path in paths])
-            assert code == BROKEN_PROMISE and int(numbers["findings"]) > 0, f"{what} went unnoticed:\n{printed}"
+            records = [planted if path == victim else path for path in paths]
+            code, numbers, printed = ack_load.check(self.server, topic, records)
+            assert code == ack_load.BROKEN_PROMISE and int(numbers["findings"]) > 0, f"{what} went unnoticed:\n{printed}"
         print(f"planted and noticed: {', '.join(plants)}")
 
     def run(self, rounds):
@@ -222,19 +210,43 @@ class Campaign:
         began = time.monotonic()
         for number in range(rounds):
             self.run_round(number)
-        for topic in self.topics:
-            self.check_topic(topic)
+        for topics in self.topics.values():
+            for topic, paths in topics.items():
+                self.check_topic(topic, paths)
         self.plant_and_check()
         self.server.stop_cleanly()
-        print(f"{rounds} rounds in {time.monotonic() - began:.0f} s: {self.kills} kills under load, "
+        print(f"{self.place}: {rounds} rounds in {time.monotonic() - began:.0f} s: {self.kills} kills under load, "
               f"{self.kills_in_recovery} during recovery; {self.producers_started} producers saw "
               f"{self.acknowledged:,} messages acknowledged and {self.churn.acknowledged} topics created or deleted; "
-              f"slowest start {self.slowest_start_s:.2f} s; nothing lost, changed, moved or twice")
+              f"slowest start {self.slowest_start_s:.2f} s; nothing lost, changed, moved or twice", flush=True)
+
+
+def file_system_of(path):
+    return harness.run(["findmnt", "--noheadings", "--output", "FSTYPE", "--target", path]).decode().strip()
+
+
+def run_campaigns(workspace, rounds, seed, server_flags):
+    """`rounds`: {None: on the work directory's file system, kind: on a mount of that kind}"""
+    for kind, count in rounds.items():
+        if count == 0:
+            continue
+        if kind is not None:
+            why_not = mounts.why_no_mounts() or mounts.why_not_mountable(workspace, kind)
+            if why_not is not None:
+                print(f"skipped: {count} rounds on {kind}: {why_not}", flush=True)
+                continue
+        with contextlib.ExitStack() as stack:
+            directory = workspace.path if kind is None else stack.enter_context(
+                mounts.mounted(workspace, kind, MOUNT_MIB))
+            Campaign(workspace, kind or file_system_of(directory), directory / "data", random.Random(f"{seed} {kind}"),
+                     server_flags).run(count)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=20, help="on the work directory's file system")
+    parser.add_argument("--xfs-rounds", type=int, default=0)
+    parser.add_argument("--btrfs-rounds", type=int, default=0)
     parser.add_argument("--seed", type=int, help="default: a new one, printed")
     parser.add_argument("--bin-dir", help="instead of CLIENT_TEST_BIN_DIR")
     parser.add_argument("--work-dir", help="instead of CLIENT_TEST_WORK_DIR")
@@ -244,10 +256,14 @@ def main():
         os.environ["CLIENT_TEST_BIN_DIR"] = options.bin_dir
     if options.work_dir:
         os.environ["CLIENT_TEST_WORK_DIR"] = options.work_dir
+    rounds = {None: options.rounds, "xfs": options.xfs_rounds, "btrfs": options.btrfs_rounds}
+    if any(count > 0 for kind, count in rounds.items() if kind) and mounts.why_no_mounts() is None:
+        mounts.enter_mount_namespace()
     seed = random.SystemRandom().randrange(10**9) if options.seed is None else options.seed
-    print(f"kill_test --rounds {options.rounds} --seed {seed} -- {' '.join(options.server_flags)}", flush=True)
+    print(f"kill_test --rounds {options.rounds} --xfs-rounds {options.xfs_rounds} --btrfs-rounds "
+          f"{options.btrfs_rounds} --seed {seed} -- {' '.join(options.server_flags)}", flush=True)
     with harness.Workspace("kill") as workspace:
-        Campaign(workspace, random.Random(seed), options.server_flags).run(options.rounds)
+        run_campaigns(workspace, rounds, seed, options.server_flags)
 
 
 if __name__ == "__main__":

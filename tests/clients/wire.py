@@ -251,9 +251,10 @@ class Connection:
         reader.done()
         return found
 
-    def create_topic(self, name, partitions, replication_factor=1, timeout_ms=10_000):
+    def create_topic(self, name, partitions, replication_factor=1, timeout_ms=10_000, settings=None):
         """CreateTopics v2: the topic's error code."""
-        topic = string(name) + struct.pack(">ih", partitions, replication_factor) + array([]) + array([])
+        configs = array([string(key) + string(value) for key, value in (settings or {}).items()])
+        topic = string(name) + struct.pack(">ih", partitions, replication_factor) + array([]) + configs
         reader = Reader(self.request(CREATE_TOPICS, 2, array([topic]) + struct.pack(">ib", timeout_ms, 0)))
         reader.take("i")
         (result,) = reader.array(lambda: (reader.string(), reader.take("h"), reader.string()))

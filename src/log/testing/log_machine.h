@@ -55,7 +55,7 @@ struct LogMachineOptions {
   SimDiskOptions disk{};
   SegmentPoolOptions pool{.ready_files = 0, .smallest_bytes = kSmallestSegmentBytes};
   PartitionOptions partition{.segment_bytes = kLargestSegmentBytes, .commit_bytes = 16 * kKiB};
-  CatchUpOptions catch_up{};
+  CatchUpOptions catch_up{.cache_bytes = SegmentCache::kSmallestBytes};
   std::uint64_t salt_seed = 1;
 };
 
@@ -71,7 +71,9 @@ class LogMachine : public SimMachine {
         options_(options),
         random_(options.salt_seed),
         pool_(scheduler, disk, kPoolDirectory, options.pool),
-        catch_up_(scheduler, options.catch_up) {}
+        catch_up_(scheduler, pool_.commit_gaps(), options.catch_up) {
+    EXPECT_TRUE(catch_up_.start());
+  }
   ~LogMachine() { (void)stop(); }
 
   // Starts the pool and opens the partition.

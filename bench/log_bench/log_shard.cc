@@ -1,0 +1,132 @@
+#include "bench/log_bench/log_shard.h"
+
+#include <filesystem>
+#include <random>
+
+#include "task/join.h"
+
+namespace penstock::bench {
+
+namespace {
+
+// Makes the directories, so that the disk can be tried there.
+std::string make_directories(const std::string& directory) {
+  std::filesystem::create_directories(directory + "/pool");
+  return directory;
+}
+
+}  // namespace
+
+std::vector<std::byte> batch_for_entry(std::uint64_t entry_bytes) {
+  log::testing::BatchShape shape;
+  shape.payload_bytes = entry_bytes - log::kEntryHeaderBytes - log::kBatchHeaderBytes;
+  return log::testing::make_batch(1, shape);
+}
+
+std::vector<std::byte> batch_of_value(std::size_t value_bytes) {
+  log::testing::BatchShape shape;
+  shape.payload_bytes = value_bytes;
+  return log::testing::make_batch(1, shape);
+}
+
+LogShard::LogShard(std::string directory, LogShardOptions options)
+    : directory_(std::move(directory)),
+      options_(options),
+      shard_(make_directories(directory_), options.mode, options.watches_stalls),
+      random_(std::random_device{}()),
+      pool_(std::make_unique<log::SegmentPool>(scheduler(), shard_.disk(), directory_ + "/pool",
+                                               log::SegmentPoolOptions{})),
+      catch_up_(scheduler(), log::CatchUpOptions{}),
+      partitions_(options.partition_count) {
+  must(scheduler().run(pool_->start()));
+  scheduler().run(open_all());
+}
+
+LogShard::~LogShard() {
+  scheduler().run(close_all());
+  scheduler().run(pool_->close());
+  std::filesystem::remove_all(directory_);
+}
+
+Task<void> LogShard::each(Task<void> (LogShard::*work)(std::size_t)) {
+  std::vector<Task<void>> tasks;
+  for (std::size_t i = 0; i < partitions_.size(); ++i) tasks.push_back((this->*work)(i));
+  co_await join(shard_.scheduler(), std::move(tasks));
+}
+
+Task<void> LogShard::open_all() { co_await each(&LogShard::open_one); }
+Task<void> LogShard::close_all() { co_await each(&LogShard::close_one); }
+
+Task<void> LogShard::open_one(std::size_t index) {
+  log::LogContext context{shard_.scheduler(), shard_.disk(), *pool_, random_};
+  context.catch_up = &catch_up_;
+  log::PartitionId id;
+  id.topic_name = "bench";
+  id.index = static_cast<std::int32_t>(index);
+  const std::string directory = fmt::format("{}/{}", directory_, index);
+  std::filesystem::create_directories(directory);
+  auto partition = co_await log::Partition::open(context, directory, id, options_.partition);
+  partitions_[index] = must(std::move(partition));
+}
+
+Task<void> LogShard::close_one(std::size_t index) {
+  auto closed = co_await partitions_[index]->close();
+  must(std::move(closed));
+  partitions_[index].reset();
+}
+
+Task<void> append_and_wait(log::Partition& partition, ByteView batch) {
+  auto ticket = co_await partition.append(batch, 0);
+  if (!ticket) ShardDisk::end(ticket.error());
+  auto acknowledged = co_await partition.wait_acknowledged(std::move(*ticket));
+  must(std::move(acknowledged));
+}
+
+double LogShard::produce(std::size_t producers, ByteView batch, std::chrono::nanoseconds time) {
+  append_count_ = 0;
+  const Stopwatch stopwatch;
+  scheduler().run(produce_all(producers, batch, Clock::now() + time));
+  return static_cast<double>(append_count_) /
+         std::chrono::duration<double>(stopwatch.elapsed()).count();
+}
+
+Task<void> LogShard::produce_all(std::size_t producers, ByteView batch, Clock::time_point until) {
+  std::vector<Task<void>> tasks;
+  for (std::size_t producer = 0; producer < producers; ++producer) {
+    for (std::size_t i = 0; i < partitions_.size(); ++i) tasks.push_back(produce_one(i, batch, until));
+  }
+  co_await join(shard_.scheduler(), std::move(tasks));
+}
+
+Task<void> LogShard::produce_one(std::size_t index, ByteView batch, Clock::time_point until) {
+  while (Clock::now() < until) {
+    co_await append_and_wait(*partitions_[index], batch);
+    ++append_count_;
+  }
+}
+
+void LogShard::append_to_each(ByteView batch) { scheduler().run(append_one_each(batch)); }
+
+Task<void> LogShard::append_one_each(ByteView batch) {
+  std::vector<Task<void>> tasks;
+  for (const auto& partition : partitions_) tasks.push_back(append_and_wait(*partition, batch));
+  co_await join(shard_.scheduler(), std::move(tasks));
+}
+
+void LogShard::fill(std::size_t index, std::uint64_t size_bytes, ByteView batch) {
+  scheduler().run(append_all(index, size_bytes, batch));
+}
+
+Task<void> LogShard::append_all(std::size_t index, std::uint64_t size_bytes, ByteView batch) {
+  const std::uint64_t count = std::max<std::uint64_t>(1, size_bytes / batch.size());
+  std::optional<log::Partition::Ticket> last;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    auto ticket = co_await partitions_[index]->append(batch, 0);
+    if (!ticket) ShardDisk::end(ticket.error());
+    last = std::move(*ticket);
+  }
+  auto acknowledged = co_await partitions_[index]->wait_acknowledged(std::move(*last));
+  must(std::move(acknowledged));
+}
+
+}  // namespace penstock::bench

@@ -1,0 +1,171 @@
+#include "log/segment_scan.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace penstock::log {
+
+namespace {
+
+// How far behind an unreadable place a later entry is looked for when the segment does not say how far
+// its commits reach: behind the largest batch that may lie there, so that its damage cannot hide what
+// was acknowledged after it.
+constexpr std::uint64_t kUnknownReachBytes = kMaxBatchBytes + kMiB;
+
+// What is read again before anything is taken for lost.
+constexpr std::uint64_t kSecondLookBytes = 256 * kKiB;
+
+// What lies behind a place where no entry could be read.
+struct Beyond {
+  bool was_acknowledged = false;          // a later entry knows that what belongs here was durable
+  std::optional<FilePosition> stray_end;  // where the last entry that was found ends
+};
+
+class Scan {
+ public:
+  Scan(Scheduler& scheduler, Segment& segment, SegmentScan how, std::uint64_t file_bytes)
+      : scheduler_(scheduler),
+        segment_(segment),
+        how_(std::move(how)),
+        reach_bytes_(segment.header.commit_reach_bytes > 0 ? segment.header.commit_reach_bytes
+                                                           : kUnknownReachBytes),
+        expected_(how_.expected_base),
+        begin_(kFirstCommit),
+        end_{file_bytes} {
+    if (can_use_checkpoint()) {
+      segment_.adopt(*how_.checkpoint);
+      expected_ = segment_.next_offset;
+      begin_ = next_entry_place(segment_.data_end);
+    }
+    windows_ = make_windows();
+  }
+
+  Task<Result<ScanResult>> run() {
+    SegmentScanner scanner = scanner_from(*windows_, begin_);
+    while (true) {
+      const FilePosition here = scanner.place();
+      scanner.extend(reach_of(here));
+      auto entry = co_await scanner.next();
+      if (!entry) co_return Unexpected(entry.error());
+      if (!follows(*entry)) {
+        auto beyond = co_await look_beyond(here);
+        if (!beyond) co_return Unexpected(beyond.error());
+        if (beyond->again) {
+          entry = std::move(beyond->again);
+          windows_ = make_windows();
+          scanner = scanner_from(*windows_, next_entry_place((*entry)->end()));
+        } else if (!beyond->was_acknowledged) {
+          if (beyond->stray_end) result_.torn_bytes = *beyond->stray_end - here;
+          break;
+        } else if (!*entry) {
+          entry = co_await scanner.find_beyond_damage(reach_bytes_);
+          if (!entry) co_return Unexpected(entry.error());
+          if (!*entry) break;
+        }
+      }
+      const Offset base = (*entry)->batch_header.base_offset;
+      if (expected_ && base < *expected_) break;
+      take(**entry, here);
+    }
+    note_what_the_checkpoint_vouches_for();
+    result_.scanned_bytes = scanner.place() - begin_;
+    co_return result_;
+  }
+
+ private:
+  bool can_use_checkpoint() const {
+    if (!how_.checkpoint) return false;
+    const bool begins_right = !expected_ || how_.checkpoint->base_offset == *expected_;
+    return begins_right && how_.checkpoint->data_end <= end_ && !how_.checkpoint->index.empty();
+  }
+
+  std::unique_ptr<AheadWindows> make_windows() {
+    const bool is_short = segment_.commit_sequence > 0;
+    return std::make_unique<AheadWindows>(
+        scheduler_, segment_.file, is_short ? AheadWindows::Start::kTry : AheadWindows::Start::kReadOn);
+  }
+
+  SegmentScanner scanner_from(Windows& windows, FilePosition from) const {
+    return {windows, segment_.header.salt, {from, reach_of(from)}, segment_.header.entry_places};
+  }
+  // Nothing at or behind this is read: so that a short scan does not read ahead for a long one.
+  FilePosition reach_of(FilePosition place) const { return std::min(end_, place + reach_bytes_); }
+
+  bool follows(const std::optional<Entry>& entry) const {
+    return entry && entry->header.commit_sequence >= segment_.commit_sequence &&
+           entry->batch_header.base_offset == expected_.value_or(entry->batch_header.base_offset);
+  }
+
+  void take(const Entry& entry, FilePosition here) {
+    const BatchHeader& batch = entry.batch_header;
+    // What is missing in front of a segment's first entry, nothing was skipped in it for.
+    const bool missing_before = segment_.empty() && entry.position == kFirstCommit;
+    if (expected_ && batch.base_offset > *expected_ && !missing_before) {
+      segment_.damaged.push_back(DamagedRange{*expected_, batch.base_offset, here});
+    }
+    segment_.note(batch, entry.position, entry.header.entry_bytes());
+    segment_.commit_sequence = entry.header.commit_sequence;
+    expected_ = batch.next_offset();
+  }
+
+  struct Look : Beyond {
+    // The entry that follows was there all the same, when it was read again.
+    std::optional<Entry> again;
+  };
+
+  // Reads the place `here` again, and on from it: what one read got wrong must not cost what was
+  // acknowledged.
+  Task<Result<Look>> look_beyond(FilePosition here) {
+    Look look;
+    FileWindows windows(*segment_.file, kSecondLookBytes);
+    SegmentScanner scanner = scanner_from(windows, here);
+    auto again = co_await scanner.next();
+    if (!again) co_return Unexpected(again.error());
+    if (follows(*again)) {
+      look.again = std::move(*again);
+      co_return look;
+    }
+    scanner = scanner_from(windows, here);
+    const FilePosition limit = reach_of(here);
+    while (scanner.place() < limit && !look.was_acknowledged) {
+      auto entry = co_await scanner.next();
+      if (entry && !*entry) entry = co_await scanner.find_beyond_damage(limit - scanner.place());
+      if (!entry) co_return Unexpected(entry.error());
+      if (!*entry) break;
+      const Offset unknown_base = (*entry)->batch_header.base_offset + -1;
+      look.was_acknowledged = (*entry)->header.durable_end > expected_.value_or(unknown_base);
+      look.stray_end = (*entry)->end();
+    }
+    co_return look;
+  }
+
+  // What is durable by a checkpoint is not cut, whatever can be read of it.
+  void note_what_the_checkpoint_vouches_for() {
+    if (!how_.checkpoint || segment_.empty()) return;
+    const Offset durable_end = how_.checkpoint->next_offset;
+    if (segment_.next_offset >= durable_end) return;
+    segment_.damaged.push_back(DamagedRange{segment_.next_offset, durable_end, segment_.data_end});
+    segment_.next_offset = durable_end;
+  }
+
+  Scheduler& scheduler_;
+  Segment& segment_;
+  SegmentScan how_;
+  std::uint64_t reach_bytes_;
+  std::optional<Offset> expected_;
+  FilePosition begin_;
+  FilePosition end_;
+  std::unique_ptr<AheadWindows> windows_;
+  ScanResult result_;
+};
+
+}  // namespace
+
+Task<Result<ScanResult>> scan_segment(Scheduler& scheduler, Segment& segment, SegmentScan how) {
+  auto size = co_await segment.file->size();
+  if (!size) co_return Unexpected(size.error());
+  Scan scan(scheduler, segment, std::move(how), *size);
+  co_return co_await scan.run();
+}
+
+}  // namespace penstock::log

@@ -1,0 +1,94 @@
+"""The log of recording_device.cc, and the images that a power cut could have left of the device.
+
+A cut is a place in the log. Every write that a flush before it covers is on the image; of the other writes
+before it, each is there, is not, or is there in part, by sectors of 512 bytes.
+"""
+
+import mmap
+import os
+import struct
+import subprocess
+from dataclasses import dataclass
+
+SECTOR_BYTES = 512
+HEAD = struct.Struct("=IIQ")  # RecordHead
+WRITE, FLUSH = 1, 2
+
+
+@dataclass
+class Write:
+    end: int  # of its record in the log
+    data_at: int  # in the log
+    size: int
+    offset: int  # on the device
+
+
+@dataclass
+class Flush:
+    end: int
+    covered: int  # writes with end <= covered are durable
+
+
+class DeviceLog:
+    def __init__(self, path):
+        with open(path, "rb") as file:
+            self.bytes = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+        self.writes, self.flushes = [], []
+        at, size = 0, len(self.bytes)
+        while at < size:
+            assert at + HEAD.size <= size, f"{path}: no record at {at}"
+            kind, data_bytes, argument = HEAD.unpack_from(self.bytes, at)
+            end = at + HEAD.size + data_bytes
+            assert end <= size and kind in (WRITE, FLUSH), f"{path}: no record at {at}"
+            if kind == WRITE:
+                self.writes.append(Write(end, at + HEAD.size, data_bytes, argument))
+            else:
+                self.flushes.append(Flush(end, argument))
+            at = end
+
+    def covered_at(self, cut):
+        return max((flush.covered for flush in self.flushes if flush.end <= cut), default=0)
+
+    def data(self, write):
+        return self.bytes[write.data_at:write.data_at + write.size]
+
+
+class ImageMaker:
+    """Makes images of one log. Cuts come in ascending order: what is durable is applied once."""
+
+    def __init__(self, log, device_bytes, durable_path):
+        self.log = log
+        self.durable_path = durable_path
+        self.durable = open(durable_path, "w+b")
+        self.durable.truncate(device_bytes)
+        self.applied = 0  # of log.writes
+
+    def close(self):
+        self.durable.close()
+
+    def apply_durable(self, covered):
+        while self.applied < len(self.log.writes) and self.log.writes[self.applied].end <= covered:
+            write = self.log.writes[self.applied]
+            os.pwrite(self.durable.fileno(), self.log.data(write), write.offset)
+            self.applied += 1
+
+    def make(self, path, cut, random, keep=(0.0, 0.5, 1.0)):
+        """Writes an image of a cut at `cut`: (unflushed writes, how many of them are on it whole or in part)."""
+        self.apply_durable(self.log.covered_at(cut))
+        subprocess.run(["cp", "--sparse=auto", self.durable_path, path], check=True)
+        share = random.choice(keep)
+        unflushed = kept = 0
+        with open(path, "r+b") as image:
+            for write in self.log.writes[self.applied:]:
+                if write.end > cut:
+                    break
+                unflushed += 1
+                if random.random() >= share:
+                    continue
+                kept += 1
+                data = self.log.data(write)
+                torn = random.random() < 0.3
+                for at in range(0, write.size, SECTOR_BYTES if torn else max(write.size, 1)):
+                    if not torn or random.random() < 0.5:
+                        os.pwrite(image.fileno(), data[at:at + SECTOR_BYTES] if torn else data, write.offset + at)
+        return unflushed, kept
