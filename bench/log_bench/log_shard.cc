@@ -36,9 +36,10 @@ LogShard::LogShard(std::string directory, LogShardOptions options)
       random_(std::random_device{}()),
       pool_(std::make_unique<log::SegmentPool>(scheduler(), shard_.disk(), directory_ + "/pool",
                                                log::SegmentPoolOptions{})),
-      catch_up_(scheduler(), log::CatchUpOptions{}),
+      catch_up_(scheduler(), pool_->commit_gaps(), log::CatchUpOptions{}),
       partitions_(options.partition_count) {
   must(scheduler().run(pool_->start()));
+  must(catch_up_.start());
   scheduler().run(open_all());
 }
 

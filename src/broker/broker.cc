@@ -67,7 +67,8 @@ Broker::Broker(log::LogContext context, const Settings& settings, const std::str
     : context_(context),
       settings_(settings),
       retention_(*this, delete_what_is_not_kept),
-      scrubbing_(*this, scrub) {
+      scrubbing_(*this, scrub),
+      compaction_(*this, compact) {
   if (shard != 0) return;
   auto store = std::make_unique<FileMetadataStore>(context_.disk, data_directory + "/topics");
   controller_ = std::make_unique<Controller>(*this, std::move(store));
@@ -102,6 +103,9 @@ Task<log::RecoveryReport> Broker::open_partitions(std::vector<PartitionPlace> pl
   retention_.start(settings_.retention_check_interval, settings_.retention_check_interval);
   if (settings_.scrub_interval > Duration::zero())
     scrubbing_.start(kFirstScrubAfter, settings_.scrub_interval);
+  if (settings_.compaction_enabled) {
+    compaction_.start(settings_.compaction_check_interval, settings_.compaction_check_interval);
+  }
   log::RecoveryReport report;
   stats_.partitions_to_open += places.size();
   for (std::size_t first = 0; first < places.size(); first += kOpenAtOnce) {
@@ -185,6 +189,7 @@ Task<Result<void>> Broker::destroy_partition(PartitionKey key) {
 Task<Result<void>> Broker::close_partitions() {
   co_await retention_.stop();
   co_await scrubbing_.stop();
+  co_await compaction_.stop();
   Result<void> result;
   const auto close_one = [](PartitionRef partition, Result<void>& first_error) -> Task<void> {
     auto closed = co_await partition->close();

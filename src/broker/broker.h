@@ -154,6 +154,7 @@ class Broker {
   BrokerStats stats_;
   PartitionRounds retention_;
   PartitionRounds scrubbing_;
+  PartitionRounds compaction_;
   std::list<Event*> waiting_fetches_;
   bool releasing_fetches_ = false;
 };

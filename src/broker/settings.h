@@ -42,6 +42,13 @@ struct Settings {
   // How fast each shard reads for that.
   std::uint64_t scrub_bytes_per_second = 16 * kMiB;
 
+  // Whether sealed segments that are largely padding are rewritten without it.
+  bool compaction_enabled = true;
+  // How often such segments are looked for.
+  Duration compaction_check_interval = std::chrono::minutes(10);
+  // From which share of padding on, and how fast each shard reads and writes for that.
+  log::CompactionOptions compaction;
+
   log::PartitionOptions partition;
 };
 

@@ -28,4 +28,9 @@ Task<void> scrub(Broker& broker, log::Partition& partition) {
   if (!done) warn(broker, partition, "could not be verified", done.error());
 }
 
+Task<void> compact(Broker& broker, log::Partition& partition) {
+  const auto done = co_await partition.compact(broker.settings().compaction);
+  if (!done) warn(broker, partition, "padding could not be paid back", done.error());
+}
+
 }  // namespace penstock::broker

@@ -16,4 +16,7 @@ Task<void> delete_what_is_not_kept(Broker& broker, log::Partition& partition);
 // Reads all sealed segments, at the rate that the settings allow, and reports what is damaged.
 Task<void> scrub(Broker& broker, log::Partition& partition);
 
+// Rewrites sealed segments that are largely padding, as the settings say.
+Task<void> compact(Broker& broker, log::Partition& partition);
+
 }  // namespace penstock::broker

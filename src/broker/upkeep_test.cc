@@ -69,6 +69,22 @@ TEST_F(Upkeep, ScrubbingComesRoundByItselfAndFindsWhatRotted) {
   EXPECT_NE(machine_.reports().front().find(path), std::string::npos) << machine_.reports().front();
 }
 
+TEST_F(Upkeep, PaddingIsPaidBackByItself) {
+  ASSERT_EQ(create("orders", "retention.ms", "-1"), KafkaError::kNone);
+  for (int i = 0; i < 30; ++i) machine_.produce("orders", batch_of({"a"}, 100));
+  const std::string path = "/data/topics/orders/0/" + log::segment_file_name(1);
+  const auto size = [&] { return machine_.scheduler.run(machine_.disk.info(path))->size_bytes; };
+  machine_.sleep(minutes(1));
+  const std::uint64_t before = size();
+  machine_.sleep(minutes(10));
+  EXPECT_LT(size(), before / 2);
+  EXPECT_TRUE(machine_.reports().empty());
+  for (std::int64_t offset = 0; offset < 30; ++offset) {
+    const auto fetched = machine_.fetch("orders", Offset{offset});
+    EXPECT_EQ(fetched.error_code, KafkaError::kNone) << offset;
+  }
+}
+
 TEST_F(Upkeep, ASettingThatIsNotServedIsRefusedByName) {
   EXPECT_EQ(create("orders", "segment.ms", "1"), KafkaError::kInvalidConfig);
   EXPECT_EQ(create("orders", "retention.ms", "soon"), KafkaError::kInvalidConfig);

@@ -1,7 +1,6 @@
 #include "cli/log_reindex.h"
 
 #include "cli/stored_segment.h"
-#include "log/recovery.h"
 
 namespace penstock::cli {
 

@@ -479,6 +479,19 @@ TEST_F(LogVerifyTest, AnIndexThatIsNotTheRebuiltOneIsNamedThoughItsChecksumIsRig
             std::string::npos);
 }
 
+TEST_F(LogVerifyTest, AtTheEndOfARewrittenSegmentDamageIsNoTornTailAlsoWithoutItsIndex) {
+  log_.begin_segment();
+  log_.commit({.durable_end = Offset{6}});
+  log_.commit({.durable_end = Offset{6}});
+  log_.commit({.durable_end = Offset{6}});
+  StoredLogBuilder::flip_byte(log_.segment_file(), entry(2) + 100);
+  const Json json = report();
+  EXPECT_EQ(json["torn_tails"], 0);
+  ASSERT_EQ(json["damage"].size(), 1U) << json.dump(2);
+  EXPECT_EQ(json["damage"][0]["kind"], "entry");
+  EXPECT_EQ(json["damage"][0]["first_offset"], 4);
+}
+
 TEST_F(LogVerifyTest, DamageThatARecoveryRecordedIsSaidToBeKnown) {
   log_.begin_segment();
   log_.commit();

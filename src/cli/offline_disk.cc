@@ -27,7 +27,7 @@ Result<std::unique_ptr<File>> OfflineDisk::open(const std::string& path, OpenOpt
 }
 
 Result<log::ScanResult> OfflineDisk::scan(log::Segment& segment) {
-  return run(log::scan_segment(scheduler_, segment, std::nullopt));
+  return run(log::scan_segment(scheduler_, segment, log::SegmentScan()));
 }
 
 Result<void> OfflineDisk::seal(log::Segment& segment) {

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "disk/blocking_disk.h"
-#include "log/recovery.h"
+#include "log/segment_scan.h"
 #include "task/epoll_reactor.h"
 #include "task/scheduler.h"
 

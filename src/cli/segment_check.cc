@@ -149,6 +149,11 @@ void SegmentCheck::take(EntryWalk::Gap gap) {
   before_hole_.push_back(at_);
   Hole hole{.gap = std::move(gap), .first = at_.expected, .next = {}, .acknowledged = false};
   if (hole.gap.is_last && segment_.index) hole.next = segment_.index->next_offset;
+  // Entries of a rewritten segment vouch for those behind them.
+  if (at_.expected && at_.durable_end > *at_.expected) {
+    hole.acknowledged = true;
+    if (hole.gap.is_last) hole.next = at_.durable_end;
+  }
   holes_.push_back(std::move(hole));
 }
 
@@ -166,6 +171,7 @@ void SegmentCheck::take(const log::Entry& entry) {
     rebuilt_.note(entry.batch_header, entry.position, entry.header.entry_bytes());
   at_.expected = entry.batch_header.next_offset();
   at_.last_sequence = entry.header.commit_sequence;
+  at_.durable_end = std::max(at_.durable_end, entry.header.durable_end);
   at_.entry_count += 1;
   at_.entry_bytes += entry.header.entry_bytes();
 }
@@ -242,12 +248,12 @@ void SegmentCheck::judge_holes() {
   result_.entry_bytes = at_.entry_bytes;
 }
 
-// At the end of a segment that is not sealed a hole is no damage: had it been acknowledged, the next
-// segment would begin after it, and that is checked there.
+// At the end of a segment that is not sealed a hole is no damage, unless the segment was rewritten: had
+// it been acknowledged, the next segment would begin after it, and that is checked there.
 bool SegmentCheck::is_damage(const Hole& hole) const {
   if (segment_.is_sealed()) return true;
   const bool is_newest = task_.number == task_.partition.newest_segment;
-  return !hole.gap.is_last && (hole.acknowledged || !is_newest);
+  return hole.acknowledged || (!hole.gap.is_last && !is_newest);
 }
 
 void SegmentCheck::report_hole(const Hole& hole) {
@@ -274,10 +280,11 @@ bool SegmentCheck::is_recorded(const Hole& hole) const {
 
 void SegmentCheck::check_end() {
   result_.next_offset = at_.expected;
+  const bool ends_in_hole = !holes_.empty() && holes_.back().gap.is_last;
+  if (ends_in_hole && holes_.back().acknowledged) result_.next_offset = holes_.back().next;
   if (!segment_.index) return;
   result_.next_offset = segment_.index->next_offset;
   check_places_below(FilePosition{std::numeric_limits<std::uint64_t>::max()});
-  const bool ends_in_hole = !holes_.empty() && holes_.back().gap.is_last;
   if (ends_in_hole) return;
   if (at_.expected && *at_.expected != segment_.index->next_offset) {
     index_fits_ = false;
@@ -294,6 +301,7 @@ void SegmentCheck::check_rebuilt_index() {
   if (!comparable) return;
   rebuilt_.header.number = segment_.number;
   rebuilt_.header.salt = *segment_.salt();
+  if (index.entry_bytes == 0) rebuilt_.entry_bytes = 0;  // written by a build that did not count them
   if (rebuilt_.to_sealed_index().encode() == index.encode()) return;
   report_index(
       fmt::format("it is intact, but not the one that its segment gives: {} places, data to byte {}; "

@@ -66,6 +66,7 @@ class SegmentCheck {
     std::uint64_t entry_count = 0;
     std::uint64_t entry_bytes = 0;
     std::size_t finding_count = 0;
+    Offset durable_end;  // the largest that an entry has stated
   };
 
   void check_header();

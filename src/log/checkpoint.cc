@@ -16,7 +16,8 @@ constexpr std::size_t kCommitSequenceAt = 32;
 constexpr std::size_t kBaseOffsetAt = 40;
 constexpr std::size_t kMaxTimestampAt = 48;
 constexpr std::size_t kPlaceCountAt = 56;
-constexpr std::size_t kPlacesAt = 64;
+constexpr std::size_t kEntryBytesAt = 64;
+constexpr std::size_t kPlacesAt = 72;
 static_assert(Checkpoint::kAt + kPlacesAt + Checkpoint::kPlacesMax * SegmentIndex::kPlaceBytes <=
               kBlockBytes);
 
@@ -41,6 +42,7 @@ void Checkpoint::encode(MutableBytes block, Salt salt) const {
   store_le<std::int64_t>(bytes, kBaseOffsetAt, base_offset.value);
   store_le<std::int64_t>(bytes, kMaxTimestampAt, index.max_timestamp_ms());
   store_le<std::uint64_t>(bytes, kPlaceCountAt, place_count);
+  store_le<std::uint64_t>(bytes, kEntryBytesAt, entry_bytes);
   index.encode_places(bytes.subspan(kPlacesAt));
   store_le<std::uint32_t>(bytes, kChecksumAt, checksum(bytes, salt, place_count));
 }
@@ -57,6 +59,7 @@ std::optional<Checkpoint> Checkpoint::decode(ByteView block, Salt salt) {
   found.next_offset = Offset{load_le<std::int64_t>(bytes, kNextOffsetAt)};
   found.data_end = FilePosition{load_le<std::uint64_t>(bytes, kDataEndAt)};
   found.commit_sequence = load_le<std::uint64_t>(bytes, kCommitSequenceAt);
+  found.entry_bytes = load_le<std::uint64_t>(bytes, kEntryBytesAt);
   found.base_offset = Offset{load_le<std::int64_t>(bytes, kBaseOffsetAt)};
   found.index = SegmentIndex::decode_places(bytes.subspan(kPlacesAt), place_count,
                                             load_le<std::int64_t>(bytes, kMaxTimestampAt));

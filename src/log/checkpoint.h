@@ -26,6 +26,7 @@ struct Checkpoint {
   Offset next_offset;                 // after the last entry in front of it
   FilePosition data_end;              // where that entry ends
   std::uint64_t commit_sequence = 0;  // that entry's
+  std::uint64_t entry_bytes = 0;      // of all entries in front of it, without padding
   SegmentIndex index;                 // of at most kPlacesMax places
 
   // Which of the two copies of the header it lies behind.

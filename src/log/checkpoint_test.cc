@@ -19,6 +19,7 @@ Checkpoint checkpoint(std::size_t place_count) {
   made.next_offset = Offset{900};
   made.data_end = FilePosition{800'001};
   made.commit_sequence = 77;
+  made.entry_bytes = 12'345;
   SegmentIndex index;
   for (std::size_t i = 0; i < place_count; ++i) {
     BatchHeader batch;
@@ -49,6 +50,7 @@ TEST(Checkpoint, IsReadAsItWasWrittenBesideTheHeader) {
     EXPECT_EQ(found->next_offset, made.next_offset);
     EXPECT_EQ(found->data_end, made.data_end);
     EXPECT_EQ(found->commit_sequence, made.commit_sequence);
+    EXPECT_EQ(found->entry_bytes, made.entry_bytes);
     EXPECT_EQ(found->index.places(), made.index.places());
     EXPECT_EQ(found->index.max_timestamp_ms(), made.index.max_timestamp_ms());
   }
@@ -66,7 +68,7 @@ TEST(Checkpoint, AnyDamageOrAnotherSegmentsMakesItNone) {
     if (Checkpoint::decode(damaged, kSalt)) ++unseen;
   }
   // Those behind it belong to nobody.
-  EXPECT_EQ(unseen, (kBlockBytes - Checkpoint::kAt - 64 - 3 * SegmentIndex::kPlaceBytes) * 8);
+  EXPECT_EQ(unseen, (kBlockBytes - Checkpoint::kAt - 72 - 3 * SegmentIndex::kPlaceBytes) * 8);
 }
 
 TEST(SegmentIndex, ThinnedItFindsTheSamePlaceOrOneInFront) {

@@ -19,6 +19,7 @@ constexpr std::size_t kNumberAt = 32;
 constexpr std::size_t kSaltAt = 40;
 constexpr std::size_t kCreatedAt = 48;
 constexpr std::size_t kHeaderChecksumAt = 56;
+constexpr std::uint8_t kRewrittenFlag = 1;
 
 constexpr std::uint8_t kAnywhereFlag = 2;
 
@@ -47,7 +48,10 @@ void SegmentHeader::encode(MutableBytes block) const {
   store_le<std::uint16_t>(block, kVersionAt, kFormatVersion);
   PENSTOCK_ASSERT(commit_reach_bytes <= kReachBytesMax && commit_reach_bytes % kReachUnitBytes == 0,
                   "a reach is whole units, at most 255");
-  store_le<std::uint8_t>(block, kFlagsAt, entry_places == EntryPlaces::kAnywhere ? kAnywhereFlag : 0);
+  std::uint8_t flags = 0;
+  if (rewritten) flags |= kRewrittenFlag;
+  if (entry_places == EntryPlaces::kAnywhere) flags |= kAnywhereFlag;
+  store_le<std::uint8_t>(block, kFlagsAt, flags);
   store_le<std::uint8_t>(block, kReachAt,
                          static_cast<std::uint8_t>(commit_reach_bytes / kReachUnitBytes));
   store_le<std::int32_t>(block, kPartitionAt, partition);
@@ -71,9 +75,9 @@ Result<SegmentHeader> SegmentHeader::decode(ByteView block) {
                 version, kFormatVersion);
   }
   SegmentHeader header;
-  if ((load_le<std::uint8_t>(block, kFlagsAt) & kAnywhereFlag) != 0) {
-    header.entry_places = EntryPlaces::kAnywhere;
-  }
+  const auto flags = load_le<std::uint8_t>(block, kFlagsAt);
+  header.rewritten = (flags & kRewrittenFlag) != 0;
+  if ((flags & kAnywhereFlag) != 0) header.entry_places = EntryPlaces::kAnywhere;
   header.commit_reach_bytes = load_le<std::uint8_t>(block, kReachAt) * kReachUnitBytes;
   header.partition = load_le<std::int32_t>(block, kPartitionAt);
   std::memcpy(header.topic_id.data(), block.data() + kTopicIdAt, header.topic_id.size());

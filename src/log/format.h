@@ -61,6 +61,9 @@ struct SegmentHeader {
   // How far from a place where an entry is missing others may lie that were in flight with it, or were
   // written since the last checkpoint; whole units, 0: any distance.
   std::uint64_t commit_reach_bytes = 0;
+  // Written after the fact, from a sealed segment: all its entries were durable before it had its name,
+  // and each of them says so of all of them.
+  bool rewritten = false;
 
   // `block` has at least kBlockBytes; all of them are written.
   void encode(MutableBytes block) const;

@@ -15,13 +15,14 @@ namespace penstock::log {
 
 struct LogStats {
   // --- Appending
-  std::uint64_t appends = 0;          // record batches taken in
-  std::uint64_t appended_bytes = 0;   // of them, as producers sent them
-  std::uint64_t refused_appends = 0;  // refused because the partition is fenced
-  std::uint64_t commits = 0;          // durable device writes
-  std::uint64_t committed_bytes = 0;  // of them, whole blocks
-  std::uint64_t payload_bytes = 0;    // the part of committed_bytes that is record batches
-  std::uint64_t pad_bytes = 0;        // the part that only fills blocks
+  std::uint64_t appends = 0;              // record batches taken in
+  std::uint64_t appended_bytes = 0;       // of them, as producers sent them
+  std::uint64_t memory_acknowledged = 0;  // of them, before they were on the device (batch topics)
+  std::uint64_t refused_appends = 0;      // refused because the partition is fenced
+  std::uint64_t commits = 0;              // durable device writes
+  std::uint64_t committed_bytes = 0;      // of them, whole blocks
+  std::uint64_t payload_bytes = 0;        // the part of committed_bytes that is record batches
+  std::uint64_t pad_bytes = 0;            // the part that only fills blocks
   std::uint64_t failed_commits = 0;
   std::uint64_t fences = 0;         // partitions that stopped taking appends because a write failed
   std::uint64_t no_space = 0;       // times that appends began to be refused for lack of space
@@ -31,6 +32,10 @@ struct LogStats {
   std::uint64_t segments_begun = 0;
   std::uint64_t segments_deleted = 0;  // from the beginning: by retention and on request
   std::uint64_t deleted_bytes = 0;     // of those files' data
+
+  std::uint64_t compacted_segments = 0;        // rewritten without padding
+  std::uint64_t compaction_written_bytes = 0;  // the size of what they are now
+  std::uint64_t compaction_reclaimed_bytes = 0;
 
   // --- Reading
   std::uint64_t tail_reads = 0;  // served from memory

@@ -94,6 +94,7 @@ Task<Result<Partition::Ticket>> Partition::append(ByteView batch, std::int32_t l
   context_.stats->appended_bytes += batch.size();
   marks_.append_end = header->next_offset();
   if (from_memory) {
+    ++context_.stats->memory_acknowledged;
     pending_bytes_.release(units);
     acknowledge_from_memory(stored, *header);
   } else {
@@ -155,7 +156,12 @@ Task<Result<void>> Partition::close() {
     co_await discard(std::move(unused));
   }
   for (const SegmentRef& segment : segments_) {
-    if (segment->sealed) continue;
+    if (segment->sealed && segment->indexed) continue;
+    if (segment->sealed) {
+      // Best effort: without its index it is scanned at the next start.
+      (void)co_await seal(context_.disk, *segment, SealCut::kNone);
+      continue;
+    }
     if (auto sealed = co_await seal(context_.disk, *segment, SealCut::kToData); !sealed)
       co_return sealed;
   }

@@ -31,6 +31,8 @@
 
 namespace penstock::log {
 
+class SegmentRewrite;
+
 // When an append is acknowledged.
 enum class CommitPolicy {
   kSync,   // when it is on the device
@@ -83,6 +85,26 @@ struct Retention {
 struct ScrubReport {
   std::uint64_t verified_bytes = 0;
   std::uint32_t finding_count = 0;  // segments with damage that was not known
+};
+
+struct CompactionOptions {
+  // Sealed segments of which at least this share is padding are rewritten: 0.1 to 1.
+  double pad_share_min = 0.25;
+  // What is read, written and read back, together; at least 1.
+  std::uint64_t bytes_per_second = 16 * kMiB;
+};
+
+// What compact() has done.
+struct CompactionReport {
+  std::uint64_t segments = 0;
+  std::uint64_t rewritten_bytes = 0;  // the size of what they are now
+  std::uint64_t reclaimed_bytes = 0;  // by which they are smaller
+
+  void add(const CompactionReport& other) {
+    segments += other.segments;
+    rewritten_bytes += other.rewritten_bytes;
+    reclaimed_bytes += other.reclaimed_bytes;
+  }
 };
 
 // What a partition needs from its shard.
@@ -162,6 +184,15 @@ class Partition {
   // as to read no faster than `bytes_per_second` (at least 1). Errors: the device's, which end it;
   // kClosed, soon after close() or destroy() has been called.
   Task<Result<ScrubReport>> scrub(std::uint64_t bytes_per_second);
+
+  // Rewrites sealed segments that are largely padding, one after the other. Readers do not notice; a
+  // segment with damage stays as it is, and so does everything on a disk that is nearly full. Only one
+  // runs at a time: a second one does nothing. Errors: the device's, which end it (the log is whole,
+  // and the segment is not tried again in this life); kClosed, soon after close() or destroy() has been
+  // called.
+  Task<Result<CompactionReport>> compact(CompactionOptions options);
+  // Of all compact() since open().
+  const CompactionReport& compaction_totals() const { return compacted_; }
 
   const PartitionId& id() const { return id_; }
   const std::string& directory() const { return directory_; }
@@ -261,6 +292,12 @@ class Partition {
   Task<Result<void>> scrub_segment(SegmentRef segment, std::uint64_t bytes_per_second,
                                    ScrubReport& report);
 
+  Task<Result<void>> compact_all(CompactionOptions options, CompactionReport& report);
+  Task<Result<void>> compact_segment(SegmentRef source, std::uint64_t bytes_per_second,
+                                     CompactionReport& report);
+  Task<Result<bool>> install(const SegmentRewrite& rewrite, SegmentRef target,
+                             CompactionReport& totals);
+
   std::unique_ptr<LogStats> own_stats_;  // only when the context has none
   LogContext context_;
   std::string directory_;
@@ -317,8 +354,10 @@ class Partition {
   std::deque<CommitRef> stranded_;  // acknowledged; only the shared memory has it, since writing failed
 
   Tail tail_;
-  Semaphore trim_turn_;  // one deletion from the beginning at a time
-  Gate gate_;            // appends, reads and deletions from the beginning
+  bool is_compacting_ = false;
+  CompactionReport compacted_;
+  Semaphore trim_turn_;  // of deletions from the beginning and installs of rewritten segments
+  Gate gate_;            // appends, reads, deletions from the beginning, scrubbing and compaction
   Gate background_;      // commits, preparation, sealing, reads ahead
 };
 

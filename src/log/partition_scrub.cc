@@ -3,21 +3,13 @@
 #include <algorithm>
 
 #include "log/partition.h"
+#include "log/rate_pace.h"
 
 namespace penstock::log {
 
 namespace {
 
 constexpr std::uint64_t kWindowBytes = 256 * kKiB;
-
-// Entries can be small: one pause for many of them. Or large: close() must not wait for long.
-constexpr Duration kShortestPause = std::chrono::milliseconds(10);
-constexpr Duration kLongestPause = std::chrono::seconds(1);
-
-Duration time_for(std::uint64_t bytes, std::uint64_t bytes_per_second) {
-  const double seconds = static_cast<double>(bytes) / static_cast<double>(bytes_per_second);
-  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
-}
 
 // Where reading can go on behind damage at `offset` that is already known of.
 Offset behind_known_damage(const Segment& segment, Offset offset) {
@@ -54,8 +46,7 @@ Task<Result<void>> Partition::scrub_segment(SegmentRef segment, std::uint64_t by
   const std::shared_ptr<File> file = open_at_pace(segment);
   FileWindows windows(*file, kWindowBytes);
   SegmentScanner scanner = segment->scanner(windows, kFirstCommit);
-  const Instant begin = context_.scheduler.clock().now();
-  std::uint64_t read_bytes = 0;
+  RatePace pace(context_.scheduler, gate_, bytes_per_second);
   Offset expected = segment->base_offset;
   while (expected < segment->next_offset) {
     auto entry =
@@ -68,14 +59,12 @@ Task<Result<void>> Partition::scrub_segment(SegmentRef segment, std::uint64_t by
       co_return Result<void>();
     }
     expected = behind_known_damage(*segment, entry->batch_header.next_offset());
-    read_bytes += entry->header.entry_bytes();
-    report.verified_bytes += entry->header.entry_bytes();
-    context_.stats->scrubbed_bytes += entry->header.entry_bytes();
-    const Instant due = begin + time_for(read_bytes, bytes_per_second);
-    while (!gate_.is_closed() && due - context_.scheduler.now() >= kShortestPause) {
-      co_await context_.scheduler.sleep_until(std::min(due, context_.scheduler.now() + kLongestPause));
+    const std::uint64_t entry_bytes = entry->header.entry_bytes();
+    report.verified_bytes += entry_bytes;
+    context_.stats->scrubbed_bytes += entry_bytes;
+    if (auto spent = co_await pace.spend(entry_bytes); !spent) {
+      co_return Unexpected(spent.error().context(id_.to_string()));
     }
-    if (gate_.is_closed()) co_return fail(ErrorCode::kClosed, "{} is being closed", id_.to_string());
   }
   co_return Result<void>();
 }

@@ -130,13 +130,11 @@ Task<Result<SegmentRef>> Partition::make_segment(std::uint64_t size_bytes,
   segment->header.commit_reach_bytes = reach_bytes();
   segment->directory = directory_;
   segment->capacity_bytes = taken->size_bytes;
+  segment->written_bytes = std::max(taken->written_bytes, kFirstCommit.value);
   segment->file = std::move(taken->file);
 
-  AlignedBuffer headers(kFirstCommit.value);
-  for (const FilePosition copy : kHeaderCopies)
-    segment->header.encode(headers.span().subspan(copy.value));
-  const SharedSlice header_bytes = std::move(headers).freeze(kFirstCommit.value);
-  Result<void> done = co_await segment->file->write(FilePosition{0}, header_bytes, Durability::kDevice);
+  Result<void> done =
+      co_await write_segment_header(*segment->file, segment->header, Durability::kDevice);
   if (done) done = co_await context_.disk.rename(taken->path, segment->path());
   if (done) done = co_await context_.disk.sync_directory(directory_);
   if (done) co_return segment;
@@ -157,7 +155,7 @@ Task<void> Partition::seal_in_background(SegmentRef segment, Gate::Hold) {
 // Gives an unused segment back to the pool. Best effort: recovery removes empty segments.
 Task<void> Partition::discard(SegmentRef segment) {
   segment->file.reset();
-  (void)co_await context_.pool.retire(segment->path(), segment->capacity_bytes);
+  (void)co_await context_.pool.retire(segment->path(), segment->written_bytes);
 }
 
 // The ramp: each segment twice the one before, so that a quiet partition stays small.

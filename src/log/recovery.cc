@@ -127,7 +127,8 @@ class Recovery {
       }
       if (seal) note_lost_end(*segment, *seal);
     }
-    if (segment->empty() && start->checkpoint) {
+    if (segment->empty() && (segment->header.rewritten || start->checkpoint)) {
+      // Acknowledged entries were in it, so it is never one that was not used.
       co_return co_await set_aside(number, no_readable_entry());
     }
     if (segment->empty()) {
@@ -239,9 +240,11 @@ class Recovery {
     segment.base_offset = seal.base_offset;
     segment.next_offset = seal.next_offset;
     segment.data_end = seal.data_end;
+    segment.entry_bytes = seal.entry_bytes;
     segment.index = std::move(seal.index);
     segment.damaged = std::move(seal.damaged);
     segment.sealed = true;
+    segment.indexed = true;
   }
 
   // The file is shorter than its index says: what is missing had been acknowledged, and its offsets are
@@ -277,7 +280,9 @@ class Recovery {
       // A killed process may have left entries that only the device's cache holds. They are about to be
       // served, so they must first be as durable as they look.
       if (auto synced = co_await segment.file->sync(SyncScope::kAll); !synced) co_return synced;
-      const SealCut cut = whole ? SealCut::kToData : SealCut::kNone;
+      // A rewritten one has its size from the beginning: what is behind its data is damage.
+      const bool has_spare = whole && !segment.header.rewritten;
+      const SealCut cut = has_spare ? SealCut::kToData : SealCut::kNone;
       auto sealed = co_await seal(disk_, segment, cut);
       if (!sealed && sealed.error().code() != ErrorCode::kNoSpace) co_return sealed;
       // On a full disk it is read without its seal, and scanned again at the next start.

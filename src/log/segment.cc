@@ -56,12 +56,21 @@ Task<Result<SegmentStart>> read_segment_start(File& file) {
   co_return start;
 }
 
-void Segment::note(const BatchHeader& batch, FilePosition position, std::uint64_t entry_bytes) {
+Task<Result<void>> write_segment_header(File& file, const SegmentHeader& header,
+                                        Durability durability) {
+  AlignedBuffer headers(kFirstCommit.value);
+  for (const FilePosition copy : kHeaderCopies) header.encode(headers.span().subspan(copy.value));
+  const SharedSlice bytes = std::move(headers).freeze(kFirstCommit.value);
+  co_return co_await file.write(FilePosition{0}, bytes, durability);
+}
+
+void Segment::note(const BatchHeader& batch, FilePosition position, std::uint64_t size_bytes) {
   if (empty()) base_offset = batch.base_offset;
   const bool after_damage = !damaged.empty() && damaged.back().next == batch.base_offset;
   index.note(batch, position, after_damage);
   next_offset = batch.next_offset();
-  data_end = position + entry_bytes;
+  data_end = position + size_bytes;
+  entry_bytes += size_bytes;
 }
 
 Checkpoint Segment::to_checkpoint() const {
@@ -71,6 +80,7 @@ Checkpoint Segment::to_checkpoint() const {
   checkpoint.next_offset = next_offset;
   checkpoint.data_end = data_end;
   checkpoint.commit_sequence = commit_sequence;
+  checkpoint.entry_bytes = entry_bytes;
   checkpoint.index = index.thinned(Checkpoint::kPlacesMax);
   return checkpoint;
 }
@@ -80,6 +90,7 @@ void Segment::adopt(const Checkpoint& checkpoint) {
   next_offset = checkpoint.next_offset;
   data_end = checkpoint.data_end;
   commit_sequence = checkpoint.commit_sequence;
+  entry_bytes = checkpoint.entry_bytes;
   index = checkpoint.index;
 }
 
@@ -90,6 +101,7 @@ SealedIndex Segment::to_sealed_index() const {
   sealed_index.base_offset = base_offset;
   sealed_index.next_offset = next_offset;
   sealed_index.data_end = data_end;
+  sealed_index.entry_bytes = entry_bytes;
   sealed_index.index = index;
   sealed_index.damaged = damaged;
   return sealed_index;
@@ -118,6 +130,7 @@ Task<Result<void>> seal(Disk& disk, Segment& segment, SealCut cut) {
                                         segment.to_sealed_index().encode());
   if (!indexed) co_return indexed;
   segment.sealed = true;
+  segment.indexed = true;
   // Readers read whole blocks, and direct reads of a partial last block are short, not wrong.
   if (cut == SealCut::kNone) co_return Result<void>();
   if (auto done = co_await segment.file->truncate(segment.data_end.value); !done) co_return done;

@@ -32,20 +32,29 @@ struct SegmentStart {
 // kCorrupt when neither copy of the header is intact.
 Task<Result<SegmentStart>> read_segment_start(File& file);
 
+// Writes both copies.
+Task<Result<void>> write_segment_header(File& file, const SegmentHeader& header, Durability durability);
+
 struct Segment {
   SegmentHeader header;
   std::string directory;
   std::shared_ptr<File> file;        // shared with reads that are still in flight
   std::uint64_t capacity_bytes = 0;  // the file's size while it is being written
+  // What of the file had been written when it was put to use, zeros included: what a segment that was
+  // not used is worth to the pool.
+  std::uint64_t written_bytes = 0;
 
   Offset base_offset;                   // of the first entry
   Offset next_offset;                   // after the last durable entry
   FilePosition data_end{kFirstCommit};  // where the last durable entry ends
   std::uint64_t commit_sequence = 0;    // of the last durable entry
+  std::uint64_t entry_bytes = 0;        // of all entries, without padding; 0 when that is not known
   SegmentIndex index;
   std::vector<DamagedRange> damaged;
-  bool sealed = false;
-  bool removed = false;  // no longer the partition's: who reads it finishes, and nobody comes back
+  bool sealed = false;   // nobody will write to it any more
+  bool indexed = false;  // its index file is on the disk; close() makes up for those that are missing
+  bool keep_as_is = false;  // not rewritten in this life: an attempt found damage, or no gain
+  bool removed = false;     // no longer the partition's: who reads it finishes, and nobody comes back
 
   // While it is active.
   std::uint64_t checkpoint_count = 0;
@@ -61,7 +70,7 @@ struct Segment {
   std::string path() const { return directory + "/" + segment_file_name(header.number); }
 
   // Notes a durable entry at the segment's end.
-  void note(const BatchHeader& batch, FilePosition position, std::uint64_t entry_bytes);
+  void note(const BatchHeader& batch, FilePosition position, std::uint64_t size_bytes);
 
   // Where its entries lie, from `from` on, and where they may start.
   SegmentScanner scanner(Windows& windows, FilePosition from) const {

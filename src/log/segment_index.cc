@@ -87,6 +87,7 @@ std::vector<std::byte> SealedIndex::encode() const {
   store_le<std::int64_t>(file, 48, index.max_timestamp_ms());
   store_le<std::uint32_t>(file, 56, static_cast<std::uint32_t>(index.places().size()));
   store_le<std::uint32_t>(file, 60, static_cast<std::uint32_t>(damaged.size()));
+  store_le<std::uint64_t>(file, 64, entry_bytes);
   index.encode_places(MutableBytes(file).subspan(kHeaderBytes));
   std::size_t at = kHeaderBytes + place_bytes;
   for (const DamagedRange& range : damaged) {
@@ -121,6 +122,7 @@ Result<SealedIndex> SealedIndex::decode(ByteView file) {
   sealed.base_offset = Offset{load_le<std::int64_t>(file, 24)};
   sealed.next_offset = Offset{load_le<std::int64_t>(file, 32)};
   sealed.data_end = FilePosition{load_le<std::uint64_t>(file, 40)};
+  sealed.entry_bytes = load_le<std::uint64_t>(file, 64);
   sealed.index = SegmentIndex::decode_places(file.subspan(kHeaderBytes), place_count,
                                              load_le<std::int64_t>(file, 48));
   std::size_t at = kHeaderBytes + place_count * SegmentIndex::kPlaceBytes;

@@ -71,6 +71,8 @@ struct SealedIndex {
   Offset base_offset;
   Offset next_offset;
   FilePosition data_end;
+  // What all entries take without the padding between them; 0 when that is not known.
+  std::uint64_t entry_bytes = 0;
   SegmentIndex index;
   std::vector<DamagedRange> damaged;
 

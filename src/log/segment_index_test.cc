@@ -82,6 +82,7 @@ SealedIndex some_sealed_index() {
   sealed.base_offset = Offset{0};
   sealed.next_offset = Offset{2000};
   sealed.data_end = FilePosition{208'192};
+  sealed.entry_bytes = 123'456;
   sealed.index = make_index(200);
   sealed.damaged = {{Offset{30}, Offset{50}, FilePosition{11'192}},
                     {Offset{900}, Offset{910}, FilePosition{98'192}}};
@@ -97,6 +98,7 @@ TEST(SealedIndex, DecodesToWhatWasEncoded) {
   EXPECT_EQ(decoded->base_offset, sealed.base_offset);
   EXPECT_EQ(decoded->next_offset, sealed.next_offset);
   EXPECT_EQ(decoded->data_end, sealed.data_end);
+  EXPECT_EQ(decoded->entry_bytes, sealed.entry_bytes);
   EXPECT_EQ(decoded->index.places(), sealed.index.places());
   EXPECT_EQ(decoded->index.max_timestamp_ms(), sealed.index.max_timestamp_ms());
   EXPECT_EQ(decoded->damaged, sealed.damaged);

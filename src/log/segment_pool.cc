@@ -94,7 +94,7 @@ Task<Result<SegmentPool::Taken>> SegmentPool::take(std::uint64_t size_bytes, Pre
     auto file = co_await disk_.open(path, options);
     if (file) {
       ++stats_.taken_ready;
-      co_return Taken{std::move(path), std::move(*file), size_bytes};
+      co_return Taken{std::move(path), std::move(*file), size_bytes, size_bytes};
     }
     if (file.error().code() != ErrorCode::kNotFound) co_return Unexpected(file.error());
   }
@@ -102,7 +102,8 @@ Task<Result<SegmentPool::Taken>> SegmentPool::take(std::uint64_t size_bytes, Pre
   auto file = co_await fill(path, 0, size_bytes, preparation, demand);
   if (!file) co_return Unexpected(file.error());
   ++stats_.taken_made;
-  co_return Taken{std::move(path), std::move(*file), size_bytes};
+  const std::uint64_t written_bytes = preparation == Preparation::kWritten ? size_bytes : 0;
+  co_return Taken{std::move(path), std::move(*file), size_bytes, written_bytes};
 }
 
 Task<Result<void>> SegmentPool::retire(std::string path, std::uint64_t written_bytes) {

@@ -50,6 +50,7 @@ class SegmentPool {
     std::string path;  // still in the pool's directory; the taker renames it
     std::unique_ptr<File> file;
     std::uint64_t size_bytes = 0;
+    std::uint64_t written_bytes = 0;  // from the file's start; the rest is only reserved
   };
 
   enum class Preparation {

@@ -32,6 +32,7 @@ class Scan {
         expected_(how_.expected_base),
         begin_(kFirstCommit),
         end_{file_bytes} {
+    if (how_.checkpoint) vouched_end_ = how_.checkpoint->next_offset;
     if (can_use_checkpoint()) {
       segment_.adopt(*how_.checkpoint);
       expected_ = segment_.next_offset;
@@ -67,7 +68,7 @@ class Scan {
       if (expected_ && base < *expected_) break;
       take(**entry, here);
     }
-    note_what_the_checkpoint_vouches_for();
+    note_what_is_vouched_for();
     result_.scanned_bytes = scanner.place() - begin_;
     co_return result_;
   }
@@ -105,6 +106,7 @@ class Scan {
     }
     segment_.note(batch, entry.position, entry.header.entry_bytes());
     segment_.commit_sequence = entry.header.commit_sequence;
+    vouched_end_ = std::max(vouched_end_, entry.header.durable_end);
     expected_ = batch.next_offset();
   }
 
@@ -139,13 +141,12 @@ class Scan {
     co_return look;
   }
 
-  // What is durable by a checkpoint is not cut, whatever can be read of it.
-  void note_what_the_checkpoint_vouches_for() {
-    if (!how_.checkpoint || segment_.empty()) return;
-    const Offset durable_end = how_.checkpoint->next_offset;
-    if (segment_.next_offset >= durable_end) return;
-    segment_.damaged.push_back(DamagedRange{segment_.next_offset, durable_end, segment_.data_end});
-    segment_.next_offset = durable_end;
+  // What is durable by a checkpoint is not cut, whatever can be read of it; nor what the entries of a
+  // rewritten segment say of those behind them.
+  void note_what_is_vouched_for() {
+    if (segment_.empty() || segment_.next_offset >= vouched_end_) return;
+    segment_.damaged.push_back(DamagedRange{segment_.next_offset, vouched_end_, segment_.data_end});
+    segment_.next_offset = vouched_end_;
   }
 
   Scheduler& scheduler_;
@@ -153,6 +154,7 @@ class Scan {
   SegmentScan how_;
   std::uint64_t reach_bytes_;
   std::optional<Offset> expected_;
+  Offset vouched_end_;  // everything below is known to have been durable
   FilePosition begin_;
   FilePosition end_;
   std::unique_ptr<AheadWindows> windows_;

@@ -146,7 +146,7 @@ TEST_F(Pace, WhatIsDueIsNotHeldBack) {
 }
 
 TEST_F(Pace, ChunksGrowWithWhatIsOverdue) {
-  ZeroPace pace(scheduler_, kRate);
+  ZeroPace pace(scheduler_, gaps_, kRate);
   ZeroDemand demand(pace);
   constexpr std::uint64_t kSize = 128 * kMiB;
   const auto chunk_at = [&](double due_share, std::uint64_t filled_bytes) {
@@ -160,7 +160,7 @@ TEST_F(Pace, ChunksGrowWithWhatIsOverdue) {
 }
 
 TEST_F(Pace, ABacklogIsWorkedOffInFewChunks) {
-  ZeroPace pace(scheduler_, kRate);
+  ZeroPace pace(scheduler_, gaps_, kRate);
   ZeroDemand demand(pace);
   demand.raise_to(1);
   Filling filling;

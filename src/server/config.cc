@@ -32,6 +32,7 @@ std::string unknown_key(std::string_view origin, std::string_view name) {
 std::optional<std::string> scalar_text(const toml::node& node) {
   if (const auto* text = node.as_string()) return text->get();
   if (const auto* number = node.as_integer()) return fmt::format("{}", number->get());
+  if (const auto* share = node.as_floating_point()) return fmt::format("{}", share->get());
   if (const auto* truth = node.as_boolean()) return truth->get() ? "true" : "false";
   return std::nullopt;
 }
@@ -46,7 +47,7 @@ void read_section(const std::string& path, const std::string& section, const tom
       findings.mistakes.push_back(unknown_key(origin, name));
     } else if (!value) {
       findings.mistakes.push_back(
-          fmt::format("{}: {} must be a string, a whole number, true or false", origin, name));
+          fmt::format("{}: {} must be a string, a number, true or false", origin, name));
     } else {
       findings.settings.push_back({.key = name, .value = *value, .origin = origin});
     }

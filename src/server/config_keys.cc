@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cctype>
+#include <charconv>
 #include <limits>
 #include <numeric>
 #include <vector>
@@ -111,6 +112,32 @@ ConfigKey number_key(std::string_view name, std::string_view help, std::string_v
     }
   };
   return {name, flag, describe(kRule), kRule.unit != Unit::kCount, help, set, get};
+}
+
+struct ShareRule {
+  double min = 0;
+  double max = 1;
+};
+
+std::string describe(const ShareRule& rule) {
+  return fmt::format("share, {} .. {}", rule.min, rule.max);
+}
+
+template <auto kField, ShareRule kRule>
+ConfigKey share_key(std::string_view name, std::string_view help, std::string_view flag = {}) {
+  const Setter set = [](Config& config, std::string_view text) -> Result<void> {
+    double value = 0;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool is_number = parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
+    // Written so that a NaN is refused too.
+    if (!is_number || !(value >= kRule.min && value <= kRule.max)) {
+      return fail(ErrorCode::kInvalidArgument, "{} is not allowed; {}", text, describe(kRule));
+    }
+    kField(config) = value;
+    return {};
+  };
+  const Getter get = [](const Config& config) { return fmt::format("{}", kField(config)); };
+  return {name, flag, describe(kRule), false, help, set, get};
 }
 
 template <auto kField>
@@ -350,6 +377,25 @@ std::vector<ConfigKey> scrub_keys() {
   };
 }
 
+// Below, a rewritten segment could be as large as it was.
+constexpr ShareRule kPadShares{0.1, 1};
+
+std::vector<ConfigKey> compaction_keys() {
+  return {
+      bool_key<FIELD(broker.compaction_enabled)>("compaction.enabled",
+                                                 "Whether sealed segments that are largely padding (a "
+                                                 "message that comes alone takes 4 KiB) are "
+                                                 "rewritten without it."),
+      share_key<FIELD(broker.compaction.pad_share_min), kPadShares>(
+          "compaction.pad_share", "From which share of padding on a segment is rewritten."),
+      number_key<FIELD(broker.compaction.bytes_per_second), bytes_between(64 * kKiB, 1024 * kGiB)>(
+          "compaction.bytes_per_second",
+          "How fast each shard reads, writes and reads back for that, all together."),
+      number_key<FIELD(broker.compaction_check_interval), duration_between(kSecond, 30 * kDay)>(
+          "compaction.check_interval", "How often such segments are looked for."),
+  };
+}
+
 std::vector<ConfigKey> pool_keys() {
   return {
       number_key<FIELD(pool.smallest_bytes), power_of_two_between(512 * kKiB, 4 * kGiB)>(
@@ -376,7 +422,7 @@ std::vector<ConfigKey> pool_keys() {
 std::vector<ConfigKey> make_table() {
   std::vector<ConfigKey> table;
   for (const auto& part : {server_keys(), other_keys(), broker_keys(), storage_keys(), retention_keys(),
-                           scrub_keys(), pool_keys()}) {
+                           scrub_keys(), compaction_keys(), pool_keys()}) {
     table.insert(table.end(), part.begin(), part.end());
   }
   return table;

@@ -98,6 +98,19 @@ TEST_F(ConfigTest, EveryMistakeIsReportedAtOnce) {
   EXPECT_TRUE(message.contains("did you mean 'storage.segment_bytes'?")) << message;
 }
 
+TEST_F(ConfigTest, AShareIsANumberWithinItsBounds) {
+  const auto config = load({.file = file("[compaction]\npad_share = 0.5\n")});
+  ASSERT_TRUE(config) << config.error().message();
+  EXPECT_EQ(config->broker.compaction.pad_share_min, 0.5);
+  EXPECT_EQ(load({.environment = {"PENSTOCK_COMPACTION_PAD_SHARE=1"}})->broker.compaction.pad_share_min,
+            1);
+  for (const char* value : {"0.05", "1.5", "-1", "nan", "x", "", "0.5%"}) {
+    const std::string message =
+        refusal({.environment = {std::string("PENSTOCK_COMPACTION_PAD_SHARE=") + value}});
+    EXPECT_TRUE(message.contains("share, 0.1 .. 1")) << value << ": " << message;
+  }
+}
+
 TEST_F(ConfigTest, VariableOfAKnownSectionIsNotIgnoredWhenItIsUnknown) {
   EXPECT_EQ(
       refusal({.environment = {"PENSTOCK_SERVER_LISEN=x"}}),

@@ -208,6 +208,8 @@ constexpr Metric kLogMetrics[] = {
     COUNT("penstock_appends_total", "", log.appends, "Record batches taken in."),
     COUNT("penstock_appended_bytes_total", "bytes", log.appended_bytes,
           "Of them, as producers sent them."),
+    COUNT("penstock_memory_acknowledged_appends_total", "", log.memory_acknowledged,
+          "Of the appends: acknowledged before they were on the device (topics with commit=batch)."),
     COUNT("penstock_refused_appends_total", "", log.refused_appends,
           "Record batches refused because their partition is fenced."),
     COUNT("penstock_commits_total", "", log.commits, "Durable device writes of record batches."),
@@ -258,6 +260,12 @@ constexpr Metric kReadMetrics[] = {
 };
 
 constexpr Metric kUpkeepMetrics[] = {
+    COUNT("penstock_compacted_segments_total", "", log.compacted_segments,
+          "Segments rewritten without their padding."),
+    COUNT("penstock_compaction_written_bytes_total", "bytes", log.compaction_written_bytes,
+          "What was written for that."),
+    COUNT("penstock_compaction_reclaimed_bytes_total", "bytes", log.compaction_reclaimed_bytes,
+          "Space that it gave back."),
     COUNT("penstock_damage_findings_total", "", log.damage_findings,
           "Damage met by reads and scrubs; each is in the log."),
     COUNT("penstock_scrubbed_bytes_total", "bytes", log.scrubbed_bytes,

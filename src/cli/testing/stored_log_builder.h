@@ -81,6 +81,8 @@ class StoredLogBuilder {
     std::int64_t skipped_offsets = 0;
     // Whether what was committed before is said to have been durable.
     bool acknowledges = true;
+    // Said instead of that: entries of a rewritten segment vouch for what is behind them.
+    std::optional<Offset> durable_end{};
   };
 
   void commit() { commit(CommitOptions{}); }
@@ -94,7 +96,8 @@ class StoredLogBuilder {
       next_offset_ = header.next_offset();
       commit.add(batch, header);
     }
-    const Offset durable_end = options.acknowledges ? commit.base_offset() : Offset{0};
+    const Offset before = options.acknowledges ? commit.base_offset() : Offset{0};
+    const Offset durable_end = options.durable_end.value_or(before);
     const SharedSlice& bytes =
         commit.lay_out(segment_->header.salt, write_position_, ++sequence_, durable_end);
     must(run(segment_->file->write(write_position_, bytes, Durability::kDevice)));
