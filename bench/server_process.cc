@@ -42,7 +42,8 @@ void ServerProcess::start() {
   banner_.clear();
   const std::string program =
       (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "penstock").string();
-  std::vector<std::string> words = {program, "serve", "--listen", "127.0.0.1:0", "--data", directory_};
+  std::vector<std::string> words = {program,          "serve", "--listen", "127.0.0.1:0",
+                                    "--admin-listen", "off",   "--data",   directory_};
   words.insert(words.end(), more_flags_.begin(), more_flags_.end());
   int pipe_ends[2];
   if (::pipe(pipe_ends) != 0) die("cannot make a pipe");

@@ -15,6 +15,9 @@ namespace {
 // Partitions of one shard that are recovered at the same time: enough to keep a device busy.
 constexpr std::size_t kOpenAtOnce = 16;
 
+// Partitions that are counted before others get their turn: some 50 us of work.
+constexpr std::size_t kCountAtOnce = 256;
+
 // Not at once, when everybody connects again; nor after a whole interval, which a server that is
 // restarted often would never see.
 constexpr Duration kFirstScrubAfter = std::chrono::minutes(10);
@@ -45,11 +48,15 @@ Result<Response> reply(const kafka::ProduceRequest& request, const kafka::Produc
 }
 
 template <typename Request>
-Task<Result<Response>> serve(Broker& broker, const kafka::RequestFrame& frame) {
+Task<Result<Response>> serve(Broker& broker, const kafka::RequestFrame& frame, ApiStats& stats) {
   const std::int16_t version = frame.header.api_version;
   const auto request = kafka::decode<Request>(frame.body, version);
   if (!request) co_return Unexpected(request.error());
   const typename Request::Response response = co_await answer(broker, *request, version);
+  auto note = [&stats](kafka::KafkaError error) {
+    ++stats.errors[static_cast<std::size_t>(class_of(error))];
+  };
+  for_each_error(response, note);
   co_return reply(*request, response, frame.header);
 }
 
@@ -100,6 +107,7 @@ Task<log::RecoveryReport> Broker::open_partitions(std::vector<PartitionPlace> pl
     compaction_.start(settings_.compaction_check_interval, settings_.compaction_check_interval);
   }
   log::RecoveryReport report;
+  stats_.partitions_to_open += places.size();
   for (std::size_t first = 0; first < places.size(); first += kOpenAtOnce) {
     std::vector<Task<void>> openings;
     const std::size_t end = std::min(places.size(), first + kOpenAtOnce);
@@ -111,20 +119,68 @@ Task<log::RecoveryReport> Broker::open_partitions(std::vector<PartitionPlace> pl
 }
 
 Task<void> Broker::open_partition(PartitionPlace place, log::RecoveryReport& report) {
+  const std::string name = place.id.to_string();
+  auto recovered = co_await open_now(std::move(place));
+  ++stats_.partitions_opened;
+  if (recovered) {
+    report.add(*recovered);
+  } else {
+    report.findings.push_back(fmt::format("{}: not served: {}", name, recovered.error().message()));
+  }
+}
+
+Task<Result<log::RecoveryReport>> Broker::open_now(PartitionPlace place) {
   const PartitionKey key = place.key();
   auto partition =
       co_await log::Partition::open(context_, std::move(place.directory), place.id, place.options);
   if (!partition) {
-    report.findings.push_back(
-        fmt::format("{}: not served: {}", place.id.to_string(), partition.error().message()));
-    co_return;
+    failed_.insert(key);
+    co_return Unexpected(partition.error());
   }
-  report.add((*partition)->recovery_report());
+  failed_.erase(key);
+  log::RecoveryReport report = (*partition)->recovery_report();
   partitions_.emplace(key, std::move(*partition));
+  co_return report;
+}
+
+// Who holds the old one meanwhile finds it closed, and it goes with the last of them. A closed
+// partition has nothing in flight, so the new one may cut off what a failed write left.
+Task<Result<Reopened>> Broker::reopen_partition(PartitionPlace place) {
+  const PartitionKey key = place.key();
+  if (const PartitionRef old = find_partition(key)) {
+    if (!old->fence()) {
+      co_return fail(ErrorCode::kBusy, "{} takes appends: there is nothing to reopen",
+                     place.id.to_string());
+    }
+    partitions_.erase(key);
+    failed_.insert(key);
+    if (auto closed = co_await old->close(); !closed) co_return Unexpected(closed.error());
+  } else if (!failed_.contains(key)) {
+    co_return fail(ErrorCode::kNotFound, "{} is not on this shard", place.id.to_string());
+  }
+  auto recovered = co_await open_now(std::move(place));
+  if (!recovered) co_return Unexpected(recovered.error());
+  const log::Partition& partition = *find_partition(key);
+  if (partition.fence()) co_return Unexpected(*partition.fence());
+  ++stats_.reopened_partitions;
+  co_return Reopened{std::move(*recovered), partition.marks().append_end};
+}
+
+Task<PartitionCounts> Broker::count_partitions() {
+  PartitionCounts counts;
+  std::size_t looked_at = 0;
+  for (const PartitionRef& partition : partitions()) {
+    if (++looked_at % kCountAtOnce == 0) co_await context_.scheduler.yield();
+    ++(partition->fence() ? counts.fenced : counts.open);
+    counts.bytes += partition->size_bytes();
+  }
+  counts.failed = failed_.size();
+  co_return counts;
 }
 
 Task<Result<void>> Broker::destroy_partition(PartitionKey key) {
   const PartitionRef partition = find_partition(key);
+  failed_.erase(key);
   if (!partition) co_return Result<void>();
   partitions_.erase(key);
   co_return co_await partition->destroy();
@@ -153,6 +209,12 @@ Task<Result<void>> Broker::close_partitions() {
 // --- Dispatch ------------------------------------------------------------------------------------
 
 Task<Result<Response>> Broker::handle(SharedSlice frame) {
+  auto answered = co_await dispatch(std::move(frame));
+  if (!answered) ++stats_.refused_requests;
+  co_return answered;
+}
+
+Task<Result<Response>> Broker::dispatch(SharedSlice frame) {
   auto request = kafka::parse_request(frame.view());
   if (!request) co_return Unexpected(request.error());
   const kafka::RequestHeader& header = request->header;
@@ -171,22 +233,26 @@ Task<Result<Response>> Broker::handle(SharedSlice frame) {
                    version);
   }
 
+  ApiStats& stats = stats_.of(header.api_key);
+  ++stats.requests;
   switch (header.api_key) {
     case kafka::ApiKey::kApiVersions:
-      co_return co_await serve<kafka::ApiVersionsRequest>(*this, *request);
-    case kafka::ApiKey::kMetadata: co_return co_await serve<kafka::MetadataRequest>(*this, *request);
+      co_return co_await serve<kafka::ApiVersionsRequest>(*this, *request, stats);
+    case kafka::ApiKey::kMetadata:
+      co_return co_await serve<kafka::MetadataRequest>(*this, *request, stats);
     case kafka::ApiKey::kCreateTopics:
-      co_return co_await serve<kafka::CreateTopicsRequest>(*this, *request);
+      co_return co_await serve<kafka::CreateTopicsRequest>(*this, *request, stats);
     case kafka::ApiKey::kDeleteTopics:
-      co_return co_await serve<kafka::DeleteTopicsRequest>(*this, *request);
+      co_return co_await serve<kafka::DeleteTopicsRequest>(*this, *request, stats);
     case kafka::ApiKey::kDeleteRecords:
-      co_return co_await serve<kafka::DeleteRecordsRequest>(*this, *request);
-    case kafka::ApiKey::kProduce: co_return co_await serve<kafka::ProduceRequest>(*this, *request);
-    case kafka::ApiKey::kFetch: co_return co_await serve<kafka::FetchRequest>(*this, *request);
+      co_return co_await serve<kafka::DeleteRecordsRequest>(*this, *request, stats);
+    case kafka::ApiKey::kProduce:
+      co_return co_await serve<kafka::ProduceRequest>(*this, *request, stats);
+    case kafka::ApiKey::kFetch: co_return co_await serve<kafka::FetchRequest>(*this, *request, stats);
     case kafka::ApiKey::kListOffsets:
-      co_return co_await serve<kafka::ListOffsetsRequest>(*this, *request);
+      co_return co_await serve<kafka::ListOffsetsRequest>(*this, *request, stats);
     case kafka::ApiKey::kFindCoordinator:
-      co_return co_await serve<kafka::FindCoordinatorRequest>(*this, *request);
+      co_return co_await serve<kafka::FindCoordinatorRequest>(*this, *request, stats);
   }
   co_return fail(ErrorCode::kNotSupported, "{} is in the table of APIs but has no handler", api->name);
 }

@@ -13,9 +13,11 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "broker/broker_stats.h"
 #include "broker/controller.h"
 #include "broker/partition_rounds.h"
 #include "broker/settings.h"
@@ -51,6 +53,12 @@ struct PartitionPlace {
 };
 
 using PartitionRef = std::shared_ptr<log::Partition>;
+
+// What opening a partition again has found.
+struct Reopened {
+  log::RecoveryReport recovery;
+  Offset end;  // the next offset to be given
+};
 
 // What start() found, over all shards.
 struct StartReport {
@@ -112,8 +120,18 @@ class Broker {
   // Opens partitions of this shard, several at a time; one that cannot be opened is a finding, not an
   // error.
   Task<log::RecoveryReport> open_partitions(std::vector<PartitionPlace> places);
+  // Opens a partition of this shard again that refuses appends or could not be opened: what is on the
+  // device is read as after a crash. Until this returns, whoever asks for the partition is told to come
+  // again. Not beside another change of the same partition. Errors: kBusy when nothing is wrong with
+  // the partition; kFenced when it still refuses appends; the device's, and then it is not served until
+  // it is opened again.
+  Task<Result<Reopened>> reopen_partition(PartitionPlace place);
   // Removes a partition of this shard and its files.
   Task<Result<void>> destroy_partition(PartitionKey key);
+  const BrokerStats& stats() const { return stats_; }
+  // Lets others run now and then, if there are many partitions.
+  Task<PartitionCounts> count_partitions();
+
   // Closes all partitions of this shard; the first error, when all have been tried.
   Task<Result<void>> close_partitions();
 
@@ -122,7 +140,9 @@ class Broker {
   bool is_releasing_fetches() const { return releasing_fetches_; }
 
  private:
+  Task<Result<std::optional<kafka::ByteChain>>> dispatch(SharedSlice frame);
   Task<void> open_partition(PartitionPlace place, log::RecoveryReport& report);
+  Task<Result<log::RecoveryReport>> open_now(PartitionPlace place);
 
   log::LogContext context_;
   const Settings& settings_;
@@ -130,6 +150,8 @@ class Broker {
   std::unique_ptr<Controller> controller_;  // shard 0's only
   TopicTableRef topics_ = std::make_shared<const TopicTable>();
   std::map<PartitionKey, PartitionRef> partitions_;
+  std::set<PartitionKey> failed_;  // could not be opened
+  BrokerStats stats_;
   PartitionRounds retention_;
   PartitionRounds scrubbing_;
   PartitionRounds compaction_;

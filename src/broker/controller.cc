@@ -30,6 +30,15 @@ kafka::Uuid random_uuid(Random& random) {
   return id;
 }
 
+std::string describe(const Reopened& reopened) {
+  const log::RecoveryReport& found = reopened.recovery;
+  std::string text = fmt::format(
+      "goes on at offset {}; read {} bytes of {} segments, cut {} bytes that were never acknowledged",
+      reopened.end, found.scanned_bytes, found.scanned_segment_count, found.torn_bytes);
+  for (const std::string& finding : found.findings) text += "; damage: " + finding;
+  return text;
+}
+
 Task<void> open_on(Broker& home, Peer& peer, std::vector<PartitionPlace> places,
                    log::RecoveryReport& report) {
   auto open = [&peer, &places] { return peer.broker->open_partitions(std::move(places)); };
@@ -184,6 +193,51 @@ Task<TopicOutcome> Controller::delete_now(Topic topic) {
   co_return outcome;
 }
 
+Task<Result<std::vector<ReopenOutcome>>> Controller::reopen(std::string name,
+                                                            std::optional<std::int32_t> index) {
+  using Outcomes = std::vector<ReopenOutcome>;
+  co_await one_change_.acquire(1);
+  Result<Outcomes> outcomes;
+  const TopicTableRef table = broker_.topics();
+  const Topic* topic = table->find(name);
+  if (is_stopped_) {
+    outcomes = fail(ErrorCode::kClosed, "the server is stopping");
+  } else if (topic == nullptr || (index && !topic->has_partition(*index))) {
+    outcomes = topic == nullptr
+                   ? fail(ErrorCode::kNotFound, "there is no topic {}", name)
+                   : fail(ErrorCode::kNotFound, "topic {} has no partition {}", name, *index);
+  } else {
+    outcomes = co_await reopen_now(*topic, index);
+  }
+  one_change_.release(1);
+  co_return outcomes;
+}
+
+Task<Result<std::vector<ReopenOutcome>>> Controller::reopen_now(const Topic& topic,
+                                                                std::optional<std::int32_t> index) {
+  std::vector<ReopenOutcome> outcomes;
+  const std::int32_t first = index.value_or(0);
+  const std::int32_t end = index ? *index + 1 : topic.partition_count;
+  for (std::int32_t i = first; i < end; ++i) {
+    Peer& peer = broker_.owner_of(topic, i);
+    PartitionPlace place = place_of(topic, i);
+    auto reopen = [&peer, &place] { return peer.broker->reopen_partition(std::move(place)); };
+    const auto reopened = co_await call_on(broker_.scheduler(), *peer.scheduler, reopen);
+    if (reopened) {
+      outcomes.push_back({i, std::nullopt, describe(*reopened)});
+    } else if (reopened.error().code() != ErrorCode::kBusy) {
+      outcomes.push_back({i, reopened.error(), ""});
+    } else if (index) {
+      co_return Unexpected(reopened.error());
+    }
+  }
+  if (outcomes.empty()) {
+    co_return fail(ErrorCode::kBusy, "all partitions of {} take appends: there is nothing to reopen",
+                   topic.name);
+  }
+  co_return outcomes;
+}
+
 Task<void> Controller::install_everywhere(TopicTableRef table) {
   std::vector<Task<void>> installations;
   for (std::size_t shard = 0; shard < broker_.peers().size(); ++shard) {
@@ -194,6 +248,7 @@ Task<void> Controller::install_everywhere(TopicTableRef table) {
 
 Task<Result<void>> Controller::stop() {
   co_await one_change_.acquire(1);
+  is_stopped_ = true;
   Result<void> result;
   std::vector<Task<void>> closings;
   for (std::size_t shard = 0; shard < broker_.peers().size(); ++shard) {

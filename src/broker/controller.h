@@ -9,6 +9,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "broker/metadata_store.h"
 #include "broker/topic_table.h"
@@ -26,6 +27,13 @@ struct TopicOutcome {
   kafka::KafkaError error = kafka::KafkaError::kNone;
   std::string message;
   Topic topic;  // as it is now; meaningful without an error
+};
+
+// What became of a partition that was to be opened again.
+struct ReopenOutcome {
+  std::int32_t partition = 0;
+  std::optional<Error> error;
+  std::string text;  // what was found, for a person; empty with an error
 };
 
 struct TopicSpec {
@@ -46,6 +54,12 @@ class Controller {
   Task<TopicOutcome> create_topic(TopicSpec spec);
   Task<TopicOutcome> delete_topic(std::string name);
 
+  // Opens partitions of a topic again: the one that is named, or all that refuse appends or could not
+  // be opened. Waits for other changes, and they wait for it. Errors: kNotFound (no such topic or
+  // partition), kBusy (nothing is wrong with it), kClosed (after stop()). What became of each partition
+  // is in its outcome, as Broker::reopen_partition() says.
+  Task<Result<std::vector<ReopenOutcome>>> reopen(std::string name, std::optional<std::int32_t> index);
+
   // Closes all partitions on all shards.
   Task<Result<void>> stop();
 
@@ -54,11 +68,14 @@ class Controller {
   PartitionPlace place_of(const Topic& topic, std::int32_t index) const;
   Task<TopicOutcome> create_now(TopicSpec spec);
   Task<TopicOutcome> delete_now(Topic topic);
+  Task<Result<std::vector<ReopenOutcome>>> reopen_now(const Topic& topic,
+                                                      std::optional<std::int32_t> index);
   Task<void> install_everywhere(TopicTableRef table);
 
   Broker& broker_;
   std::unique_ptr<MetadataStore> store_;
   Semaphore one_change_;
+  bool is_stopped_ = false;
 };
 
 }  // namespace penstock::broker

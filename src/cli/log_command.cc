@@ -4,6 +4,7 @@
 
 #include "cli/exit_code.h"
 #include "cli/log_dump.h"
+#include "cli/log_reindex.h"
 #include "cli/log_verify.h"
 #include "cli/text.h"
 
@@ -100,6 +101,30 @@ int run_dump(const LogOptions& options, OfflineDisk& disk, const StoredLog& log,
   return kSuccess;
 }
 
+int run_reindex(const LogOptions& options, Console& console) {
+  const auto fail_with = [&console](const Error& error) {
+    console.complain(error);
+    return kFailed;
+  };
+  const auto disk = OfflineDisk::create();
+  if (!disk) return fail_with(disk.error());
+  const auto lock = lock_stored_log(options.path);
+  if (!lock) return fail_with(lock.error());
+  const Result<StoredLog> log = find_stored_log(**disk, options.path);
+  if (!log) return fail_with(log.error());
+  const Result<ReindexReport> report = reindex_log(**disk, *log);
+  if (!report) return fail_with(report.error());
+  for (const std::string& index : report->rebuilt) console.print("rebuilt {}\n", index);
+  for (const std::string& line : report->damage) console.print("damage: {}\n", line);
+  console.print("{}: {} with an intact index, {} rebuilt, {} not rebuilt, {} not sealed yet\n",
+                count_of(report->segment_count, "segment"), with_commas(report->intact_count),
+                with_commas(report->rebuilt.size()), with_commas(report->damage.size()),
+                with_commas(report->unsealed_count));
+  if (report->damage.empty()) return kSuccess;
+  console.print("what is damaged is left as it is; `penstock log verify` tells more\n");
+  return kDamage;
+}
+
 using Action = int (*)(const LogOptions&, OfflineDisk&, const StoredLog&, Console&);
 
 int run_on_log(Action action, const LogOptions& options, Console& console) {
@@ -123,14 +148,20 @@ int run_on_log(Action action, const LogOptions& options, Console& console) {
   return action(options, **disk, *log, console);
 }
 
-CLI::App& add_action(CLI::App& parent, const char* name, const char* description, Action action,
-                     const std::shared_ptr<LogOptions>& options, Console& console, int& exit_code) {
+CLI::App& add_subcommand(CLI::App& parent, const char* name, const char* description,
+                         const std::shared_ptr<LogOptions>& options) {
   CLI::App& command = *parent.add_subcommand(name, description);
   command
       .add_option("PATH", options->path,
                   "A data directory, the directory of a topic or of a partition, or a .seg file")
       ->type_name("")
       ->required();
+  return command;
+}
+
+CLI::App& add_action(CLI::App& parent, const char* name, const char* description, Action action,
+                     const std::shared_ptr<LogOptions>& options, Console& console, int& exit_code) {
+  CLI::App& command = add_subcommand(parent, name, description, options);
   command.callback(
       [action, options, &console, &exit_code] { exit_code = run_on_log(action, *options, console); });
   return command;
@@ -139,8 +170,8 @@ CLI::App& add_action(CLI::App& parent, const char* name, const char* description
 }  // namespace
 
 void add_log_command(CLI::App& app, Console& console, int& exit_code) {
-  CLI::App& log = *app.add_subcommand(
-      "log", "Look into the segment files of a log, with or without a server running");
+  CLI::App& log =
+      *app.add_subcommand("log", "Look into the segment files of a log, and mend their indexes");
   log.require_subcommand(1);
   log.footer("Example:\n  penstock log verify ./data");
 
@@ -163,6 +194,15 @@ void add_log_command(CLI::App& app, Console& console, int& exit_code) {
   verify.add_flag("--json", verify_options->json, "Print JSON");
   verify.footer(
       fmt::format("Changes nothing. Example:\n  penstock log verify ./data\n\n{}", kExitCodesHelp));
+
+  const auto reindex_options = std::make_shared<LogOptions>();
+  CLI::App& reindex = add_subcommand(
+      log, "reindex",
+      "Rebuild missing or damaged index files of sealed segments; no server may be running",
+      reindex_options);
+  reindex.callback(
+      [reindex_options, &console, &exit_code] { exit_code = run_reindex(*reindex_options, console); });
+  reindex.footer(fmt::format("Example:\n  penstock log reindex ./data\n\n{}", kExitCodesHelp));
 }
 
 }  // namespace penstock::cli

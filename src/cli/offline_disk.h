@@ -1,4 +1,5 @@
-// OfflineDisk: reads a log from the command line, one call at a time, while no server needs to run.
+// OfflineDisk: a log on the disk for the command line, one call at a time, while no server needs to
+// run.
 //
 // Reads past the page cache where the file system can: so what is verified is what the device holds,
 // not what memory remembers, and reading a whole log evicts nothing that others use.
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "disk/blocking_disk.h"
+#include "log/segment_scan.h"
 #include "task/epoll_reactor.h"
 #include "task/scheduler.h"
 
@@ -25,6 +27,12 @@ class OfflineDisk {
 
   // For reading. Errors: those of Disk::open.
   Result<std::unique_ptr<File>> open(const std::string& path);
+  // For reading and writing, of a log that is locked.
+  Result<std::unique_ptr<File>> open_to_write(const std::string& path);
+  // Reads a segment as a recovery does.
+  Result<log::ScanResult> scan(log::Segment& segment);
+  // Writes the index of a segment that is whole, and cuts its file to its data.
+  Result<void> seal(log::Segment& segment);
   Result<std::vector<std::byte>> read_small_file(const std::string& path);
   Result<std::vector<std::string>> list(const std::string& path) { return run(buffered_.list(path)); }
   Result<FileInfo> info(const std::string& path) { return run(buffered_.info(path)); }
@@ -38,6 +46,8 @@ class OfflineDisk {
   }
 
  private:
+  Result<std::unique_ptr<File>> open(const std::string& path, OpenOptions options);
+
   explicit OfflineDisk(std::unique_ptr<EpollReactor> reactor)
       : reactor_(std::move(reactor)), scheduler_(clock_, *reactor_) {}
 

@@ -24,10 +24,13 @@ TEST(Program, EverySubcommandHasHelpWithAnExample) {
                                                           {"topic", "list"},
                                                           {"topic", "describe"},
                                                           {"topic", "delete"},
+                                                          {"topic", "purge"},
+                                                          {"topic", "reopen"},
                                                           {"doctor"},
                                                           {"log"},
                                                           {"log", "dump"},
                                                           {"log", "verify"},
+                                                          {"log", "reindex"},
                                                           {"serve"},
                                                           {"config"},
                                                           {"config", "show"},
@@ -61,6 +64,10 @@ TEST(Program, WrongUsageIsExplainedOnStderrWithExitCode2) {
       {"topic", "create", "orders", "--partitions", "many"},
       {"topic", "list", "--brokers", "nowhere"},
       {"topic", "list", "--timeout", "0"},
+      {"topic", "purge"},
+      {"topic", "reopen"},
+      {"topic", "reopen", "orders", "some"},
+      {"topic", "reopen", "orders", "--admin", "nowhere"},
       {"doctor"},
       {"log", "dump"},
       {"log", "dump", "/", "--limit", "0"},
@@ -76,6 +83,12 @@ TEST(Program, WrongUsageIsExplainedOnStderrWithExitCode2) {
 
 TEST(Program, ABrokerThatIsNotThereIsAnErrorAndNotWrongUsage) {
   const Captured captured = run_captured({"topic", "list", "--brokers", "127.0.0.1:1"});
+  EXPECT_EQ(captured.exit_code, kFailed);
+  EXPECT_TRUE(contains(captured.err, "127.0.0.1:1")) << captured.err;
+}
+
+TEST(Program, AnAdminPortThatIsNotThereIsAnErrorAndNotWrongUsage) {
+  const Captured captured = run_captured({"topic", "reopen", "orders", "--admin", "127.0.0.1:1"});
   EXPECT_EQ(captured.exit_code, kFailed);
   EXPECT_TRUE(contains(captured.err, "127.0.0.1:1")) << captured.err;
 }

@@ -23,14 +23,31 @@ constexpr const char* kTopicsDirectory = "topics";
 constexpr const char* kTopicFile = "topic.json";
 constexpr const char* kDeletedFile = "topic.json.deleted";
 constexpr std::string_view kSetAsideSuffix = ".seg.damaged";
-// A segment file lies three directories below the one with the lock.
-constexpr int kLockSearchLevels = 4;
+// A segment file lies four names below the directory with the lock: topics, topic, partition, file.
+constexpr int kLockSearchLevels = 5;
 
 std::optional<std::int32_t> partition_number(std::string_view name) {
   std::int32_t number = 0;
   const auto parsed = std::from_chars(name.data(), name.data() + name.size(), number);
   const bool whole = parsed.ec == std::errc() && parsed.ptr == name.data() + name.size();
   return whole && number >= 0 ? std::optional(number) : std::nullopt;
+}
+
+// Upwards from `path`.
+std::optional<fs::path> find_lock(fs::path path) {
+  for (int level = 0; level < kLockSearchLevels; ++level, path = path.parent_path()) {
+    const fs::path lock = path / DirectoryLock::kFileName;
+    std::error_code failed;
+    if (fs::exists(lock, failed)) return lock;
+  }
+  return std::nullopt;
+}
+
+Result<fs::path> absolute_path(const std::string& path) {
+  std::error_code failed;
+  fs::path absolute = fs::canonical(path, failed);
+  if (failed) return Unexpected(Error::from_errno(failed.value(), fmt::format("open {}", path)));
+  return absolute;
 }
 
 class Finder {
@@ -189,12 +206,11 @@ class Finder {
     return {};
   }
 
-  // Looks upwards for the data directory's lock, and tries it: a shared lock that is dropped at once.
-  static std::optional<std::string> find_owner(fs::path directory) {
-    for (int level = 0; level < kLockSearchLevels; ++level, directory = directory.parent_path()) {
-      const Descriptor file(
-          ::open((directory / DirectoryLock::kFileName).c_str(), O_RDONLY | O_CLOEXEC));
-      if (!file.is_open()) continue;
+  // Tries the data directory's lock: a shared one that is dropped at once.
+  static std::optional<std::string> find_owner(const fs::path& path) {
+    if (const auto lock = find_lock(path)) {
+      const Descriptor file(::open(lock->c_str(), O_RDONLY | O_CLOEXEC));
+      if (!file.is_open()) return std::nullopt;
       if (::flock(file.get(), LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK) return std::nullopt;
       std::array<char, 16> text{};
       const ssize_t size = ::read(file.get(), text.data(), text.size());
@@ -212,10 +228,18 @@ class Finder {
 }  // namespace
 
 Result<StoredLog> find_stored_log(OfflineDisk& disk, const std::string& path) {
+  const Result<fs::path> absolute = absolute_path(path);
+  if (!absolute) return Unexpected(absolute.error());
+  return Finder(disk).find(*absolute);
+}
+
+Result<std::optional<std::string>> find_data_directory(const std::string& path) {
+  const Result<fs::path> absolute = absolute_path(path);
+  if (!absolute) return Unexpected(absolute.error());
+  if (const auto lock = find_lock(*absolute)) return std::optional(lock->parent_path().string());
   std::error_code failed;
-  const fs::path absolute = fs::canonical(path, failed);
-  if (failed) return Unexpected(Error::from_errno(failed.value(), fmt::format("open {}", path)));
-  return Finder(disk).find(absolute);
+  if (fs::is_directory(*absolute / kTopicsDirectory, failed)) return std::optional(absolute->string());
+  return std::optional<std::string>();
 }
 
 }  // namespace penstock::cli

@@ -51,4 +51,8 @@ struct StoredLog {
 // Errors: kNotFound, kPermission, kIo; kInvalidArgument when there is no log under `path`.
 Result<StoredLog> find_stored_log(OfflineDisk& disk, const std::string& path);
 
+// The data directory that `path` is or lies in; nothing when it lies in none, as a copy does. Errors:
+// those of opening `path`.
+Result<std::optional<std::string>> find_data_directory(const std::string& path);
+
 }  // namespace penstock::cli

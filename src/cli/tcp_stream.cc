@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
 #include <limits>
 #include <memory>
@@ -90,20 +91,39 @@ Result<void> TcpStream::send(ByteView bytes, const Deadline& deadline) {
   return {};
 }
 
-Result<void> TcpStream::receive(MutableBytes into, const Deadline& deadline) {
-  while (!into.empty()) {
+Result<std::size_t> TcpStream::receive_some(MutableBytes into, const Deadline& deadline) {
+  while (true) {
     const ssize_t got = ::recv(socket_.get(), into.data(), into.size(), 0);
-    if (got > 0) {
-      into = into.subspan(static_cast<std::size_t>(got));
-    } else if (got == 0) {
-      return fail(ErrorCode::kClosed, "the connection was closed by the other side");
-    } else if (errno == EAGAIN) {
-      if (auto ready = wait_for(socket_, POLLIN, deadline); !ready) return ready;
+    if (got >= 0) return static_cast<std::size_t>(got);
+    if (errno == EAGAIN) {
+      if (auto ready = wait_for(socket_, POLLIN, deadline); !ready) return Unexpected(ready.error());
     } else if (errno != EINTR) {
       return Unexpected(Error::from_errno(errno, "receive"));
     }
   }
+}
+
+Result<void> TcpStream::receive(MutableBytes into, const Deadline& deadline) {
+  while (!into.empty()) {
+    const Result<std::size_t> got = receive_some(into, deadline);
+    if (!got) return Unexpected(got.error());
+    if (*got == 0) return fail(ErrorCode::kClosed, "the connection was closed by the other side");
+    into = into.subspan(*got);
+  }
   return {};
+}
+
+Result<std::string> TcpStream::receive_all(std::size_t max_bytes, const Deadline& deadline) {
+  std::string all;
+  std::array<std::byte, 4096> buffer{};
+  while (true) {
+    const Result<std::size_t> got = receive_some(buffer, deadline);
+    if (!got) return Unexpected(got.error());
+    if (*got == 0) return all;
+    all.append(as_text(ByteView(buffer).first(*got)));
+    if (all.size() > max_bytes)
+      return fail(ErrorCode::kTooLarge, "an answer of more than {} bytes", max_bytes);
+  }
 }
 
 }  // namespace penstock::cli

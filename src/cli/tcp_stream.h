@@ -5,6 +5,8 @@
 // kIo. After an error the stream is of no more use.
 #pragma once
 
+#include <string>
+
 #include "base/bytes.h"
 #include "base/error.h"
 #include "cli/deadline.h"
@@ -22,8 +24,13 @@ class TcpStream {
   Result<void> send(ByteView bytes, const Deadline& deadline);
   // Fills all of `into`.
   Result<void> receive(MutableBytes into, const Deadline& deadline);
+  // Everything until the other side ends it. Errors also: kTooLarge above `max_bytes`.
+  Result<std::string> receive_all(std::size_t max_bytes, const Deadline& deadline);
 
  private:
+  // At least one byte, or 0 when the other side has ended it.
+  Result<std::size_t> receive_some(MutableBytes into, const Deadline& deadline);
+
   explicit TcpStream(Descriptor socket) : socket_(std::move(socket)) {}
 
   Descriptor socket_;

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/admin_client.h"
 #include "cli/exit_code.h"
 #include "cli/kafka_client.h"
 #include "cli/text.h"
@@ -16,9 +17,12 @@ using Metadata = KafkaClient::Metadata;
 
 constexpr int kMaxPartitions = 100'000;
 constexpr int kMaxTimeoutSeconds = 3600;
+// Reading what a partition holds takes a while.
+constexpr int kReopenTimeoutSeconds = 300;
 
 struct TopicOptions {
   std::string brokers = "127.0.0.1:9092";
+  std::string admin = "127.0.0.1:9644";
   int timeout_seconds = 10;
   std::string name;
   std::int32_t partitions = KafkaClient::kBrokersDefault;
@@ -66,6 +70,11 @@ std::string joined(const std::vector<std::int32_t>& numbers) {
 std::string check_setting(const std::string& text) {
   const std::size_t equals = text.find('=');
   return equals == std::string::npos || equals == 0 ? fmt::format("'{}' is not NAME=VALUE", text) : "";
+}
+
+std::string check_address(const std::string& text) {
+  const auto address = server::parse_address(text);
+  return address ? "" : address.error().message();
 }
 
 std::string check_below(const std::string& text) {
@@ -132,6 +141,25 @@ Result<void> delete_records(const TopicOptions& options, Console& console) {
     return fail(first_error->code(), "not every partition of topic '{}' did what was asked",
                 options.name);
   }
+  return {};
+}
+
+Result<void> purge(const TopicOptions& options, Console& console) {
+  TopicOptions everything = options;
+  everything.partition = TopicOptions::kAllPartitions;
+  everything.below = TopicOptions::kEnd;
+  return delete_records(everything, console);
+}
+
+Result<void> reopen(const TopicOptions& options, Console& console) {
+  const auto admin = server::parse_address(options.admin);
+  if (!admin) return Unexpected(admin.error());
+  std::optional<std::int32_t> partition;
+  if (options.partition != TopicOptions::kAllPartitions) partition = options.partition;
+  const auto told = reopen_topic(*admin, options.name, partition,
+                                 Deadline(std::chrono::seconds(options.timeout_seconds)));
+  if (!told) return Unexpected(told.error());
+  console.write(*told);
   return {};
 }
 
@@ -235,20 +263,41 @@ class TopicCommand {
  public:
   using Action = Result<void> (*)(const TopicOptions&, Console&);
 
-  TopicCommand(CLI::App& parent, const char* name, const char* description, const char* example)
+  enum class Asks { kBrokers, kAdminPort };
+
+  TopicCommand(CLI::App& parent, const char* name, const char* description, const char* example,
+               Asks asks = Asks::kBrokers)
       : app_(*parent.add_subcommand(name, description)), options_(std::make_shared<TopicOptions>()) {
     app_.footer(fmt::format("Example:\n  penstock topic {}", example));
-    app_.add_option("--brokers", options_->brokers, "Brokers to ask; the first that answers is taken")
-        ->envname("PENSTOCK_BROKERS")
-        ->type_name("HOST:PORT[,HOST:PORT...]")
-        ->check(check_brokers)
-        ->capture_default_str();
+    if (asks == Asks::kAdminPort) {
+      add_admin_option();
+    } else {
+      add_brokers_option();
+    }
     app_.add_option("--timeout", options_->timeout_seconds, "When to give up")
         ->type_name("SECONDS")
         ->check(CLI::Range(1, kMaxTimeoutSeconds).description(""))
         ->capture_default_str();
   }
 
+ private:
+  void add_admin_option() {
+    options_->timeout_seconds = kReopenTimeoutSeconds;
+    app_.add_option("--admin", options_->admin, "The server's admin port (its setting admin.listen)")
+        ->envname("PENSTOCK_ADMIN")
+        ->type_name("HOST:PORT")
+        ->check(check_address)
+        ->capture_default_str();
+  }
+  void add_brokers_option() {
+    app_.add_option("--brokers", options_->brokers, "Brokers to ask; the first that answers is taken")
+        ->envname("PENSTOCK_BROKERS")
+        ->type_name("HOST:PORT[,HOST:PORT...]")
+        ->check(check_brokers)
+        ->capture_default_str();
+  }
+
+ public:
   TopicCommand& with_name() {
     app_.add_option("NAME", options_->name, "The topic")->type_name("")->required();
     return *this;
@@ -270,6 +319,12 @@ class TopicCommand {
   TopicCommand& with_partition() {
     app_.add_option("--partition", options_->partition, "Only this one; else all of them")
         ->type_name("N")
+        ->check(CLI::Range(0, kMaxPartitions).description(""));
+    return *this;
+  }
+  TopicCommand& with_partition_word() {
+    app_.add_option("PARTITION", options_->partition, "Only this one; else all that need it")
+        ->type_name("")
         ->check(CLI::Range(0, kMaxPartitions).description(""));
     return *this;
   }
@@ -326,6 +381,18 @@ void add_topic_command(CLI::App& app, Console& console, int& exit_code) {
       .with_partition()
       .with_below()
       .does(delete_records, console, exit_code);
+  TopicCommand(topic, "purge",
+               "Delete all messages of a topic, for good, and keep the topic; nobody is asked again",
+               "purge orders")
+      .with_name()
+      .does(purge, console, exit_code);
+  TopicCommand(topic, "reopen",
+               "Verify partitions that refuse appends after a failed write, and open them again; asks "
+               "a Penstock server's admin port",
+               "reopen orders 2 --admin 127.0.0.1:9644", TopicCommand::Asks::kAdminPort)
+      .with_name()
+      .with_partition_word()
+      .does(reopen, console, exit_code);
   TopicCommand(topic, "delete", "Delete a topic and all of its messages; nobody is asked again",
                "delete orders --brokers 10.0.0.7:9092")
       .with_name()

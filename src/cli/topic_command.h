@@ -1,5 +1,5 @@
-// `penstock topic create|list|describe|delete-records|delete`: topics, through the Kafka protocol, at
-// any broker.
+// `penstock topic create|list|describe|delete-records|purge|delete`: topics, through the Kafka
+// protocol, at any broker; and `penstock topic reopen`, through the admin port of a Penstock server.
 #pragma once
 
 #include <CLI/CLI.hpp>

@@ -44,6 +44,9 @@ struct UringOptions {
   // A descriptor that the ring keeps open until the last of its operations has ended, also when the
   // process is killed; none if negative. Stays the caller's.
   int keep_open = -1;
+  // Of the submissions that would go in one system call with a wait, every how many-th is made by
+  // itself and timed; those that go without a wait always are. 1: all of them. 0: nothing is timed.
+  unsigned time_every = 0;
 };
 
 // Counters since creation, for metrics.
@@ -95,6 +98,7 @@ class UringReactor final : public Reactor {
 
   void poll(Duration max_wait) override;
   void wake() override;
+  Duration submitting_time() const override { return submitting_time_; }
 
   // Readable when poll() has something to do, other than to submit: for a loop of somebody else's. An
   // eventfd, because with DEFER_TASKRUN the ring's own descriptor wakes nobody (Linux 6.3 and later);
@@ -138,6 +142,7 @@ class UringReactor final : public Reactor {
   bool leave_line(UringOperation& operation);
   void submit();
   void submit_and_wait(Duration max_wait);
+  bool is_to_be_timed();
   bool kernel_has_work() const;
   void clear_loop_fd();
   void reap();
@@ -161,6 +166,9 @@ class UringReactor final : public Reactor {
   std::size_t in_flight_count_ = 0;
   std::bitset<256> supported_opcodes_;
   UringStats stats_;
+  unsigned time_every_ = 0;
+  unsigned untimed_count_ = 0;  // since the last submission that was timed
+  Duration submitting_time_{};
 };
 
 class [[nodiscard]] UringCall final : public UringOperation {

@@ -49,6 +49,38 @@ TEST_F(UringReactorTest, MoreOperationsThanEntriesAllComplete) {
   EXPECT_EQ(ring_->in_flight_count(), 0U);
 }
 
+Task<void> wait_on_timer(UringReactor& ring, Scheduler& scheduler, std::chrono::milliseconds delay) {
+  __kernel_timespec time{.tv_sec = 0, .tv_nsec = std::chrono::nanoseconds(delay).count()};
+  io_uring_sqe entry;
+  io_uring_prep_timeout(&entry, &time, 0, 0);
+  (void)co_await ring.call(scheduler, entry);
+}
+
+TEST_F(UringReactorTest, TimeInSubmissionsIsMeasuredAndWaitsAreNot) {
+  make_ring({.time_every = 1});
+  if (!ring_) return;
+  constexpr auto kDelay = std::chrono::milliseconds(200);
+  for (int i = 0; i < 3; ++i) scheduler_->run(wait_on_timer(*ring_, *scheduler_, kDelay));
+  EXPECT_GT(ring_->submitting_time(), Duration::zero());
+  EXPECT_LT(ring_->submitting_time(), kDelay) << "of 600 ms that it waited";
+}
+
+TEST_F(UringReactorTest, OfSubmissionsWithAWaitEveryNthIsMadeByItself) {
+  constexpr int kCount = 100;
+  constexpr auto kDelay = std::chrono::milliseconds(1);
+  std::vector<std::uint64_t> enters;
+  for (const unsigned every : {0U, 10U, 1U}) {
+    make_ring({.time_every = every});
+    if (!ring_) return;
+    for (int i = 0; i < kCount; ++i) scheduler_->run(wait_on_timer(*ring_, *scheduler_, kDelay));
+    enters.push_back(ring_->stats().enter_count);
+    EXPECT_EQ(ring_->submitting_time() > Duration::zero(), every > 0);
+  }
+  EXPECT_GE(enters[1], enters[0] + kCount / 20);
+  EXPECT_LE(enters[1], enters[0] + kCount / 5);
+  EXPECT_GE(enters[2], enters[0] + kCount / 2);
+}
+
 Task<void> write_blocks(File& file, int count, bool& succeeded) {
   succeeded = true;
   for (int i = 0; i < count; ++i) {

@@ -14,7 +14,8 @@ constexpr std::uint64_t kLargestBatchSlackBytes = 64 * kKiB;
 
 Partition::Partition(LogContext context, std::string directory, PartitionId id,
                      PartitionOptions options)
-    : context_(context),
+    : own_stats_(context.stats == nullptr ? std::make_unique<LogStats>() : nullptr),
+      context_(context),
       directory_(std::move(directory)),
       id_(std::move(id)),
       options_(options),
@@ -27,6 +28,7 @@ Partition::Partition(LogContext context, std::string directory, PartitionId id,
       trim_turn_(context.scheduler, 1),
       gate_(context.scheduler),
       background_(context.scheduler) {
+  if (own_stats_) context_.stats = own_stats_.get();
   PENSTOCK_ASSERT(std::has_single_bit(options_.segment_bytes), "segment sizes are powers of two");
   PENSTOCK_ASSERT(options_.commit_depth >= 1, "at least one commit is in flight");
   // So that a full commit fits into any segment, whatever its place in the ramp.
@@ -75,7 +77,10 @@ Task<Result<Partition::Ticket>> Partition::append(ByteView batch, std::int32_t l
   co_await pending_bytes_.acquire(units);
   if (fence_ || gate_.is_closed()) {
     pending_bytes_.release(units);
-    if (fence_) co_return Unexpected(*fence_);
+    if (fence_) {
+      ++context_.stats->refused_appends;
+      co_return Unexpected(*fence_);
+    }
     co_return fail(ErrorCode::kClosed, "{} is closed", id_.to_string());
   }
 
@@ -85,8 +90,11 @@ Task<Result<Partition::Ticket>> Partition::append(ByteView batch, std::int32_t l
   const CommitRef commit = collecting(batch.size(), from_memory ? Commit::Acknowledged::kFromMemory
                                                                 : Commit::Acknowledged::kWhenDurable);
   const ByteView stored = commit->add(batch, *header);
+  ++context_.stats->appends;
+  context_.stats->appended_bytes += batch.size();
   marks_.append_end = header->next_offset();
   if (from_memory) {
+    ++context_.stats->memory_acknowledged;
     pending_bytes_.release(units);
     acknowledge_from_memory(stored, *header);
   } else {
@@ -140,13 +148,13 @@ Task<void> Partition::quiesce() {
 Task<Result<void>> Partition::close() {
   co_await quiesce();
   if (next_segment_) co_await discard(std::exchange(next_segment_, nullptr));
+  // What a fenced partition holds behind its durable end is for the next recovery to find out.
+  if (fence_) co_return Result<void>();
   if (!segments_.empty() && segments_.back()->empty()) {
     SegmentRef unused = std::move(segments_.back());
     segments_.pop_back();
     co_await discard(std::move(unused));
   }
-  // What a fenced partition holds behind its durable end is for the next recovery to find out.
-  if (fence_) co_return Result<void>();
   for (const SegmentRef& segment : segments_) {
     if (segment->sealed && segment->indexed) continue;
     if (segment->sealed) {

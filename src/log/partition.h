@@ -21,6 +21,7 @@
 #include "file/shared_arena.h"
 #include "log/catch_up.h"
 #include "log/commit.h"
+#include "log/log_stats.h"
 #include "log/recovery.h"
 #include "log/reporter.h"
 #include "log/segment.h"
@@ -114,6 +115,7 @@ struct LogContext {
   Random& random;                // for salts
   Reporter* reporter = nullptr;  // none: nobody is told
   CatchUp* catch_up = nullptr;   // none: nothing is read ahead
+  LogStats* stats = nullptr;     // none: each partition counts for itself
 };
 
 // log_start <= durable_end <= written_end <= append_end, always, and durable_end <= high_watermark <=
@@ -193,10 +195,13 @@ class Partition {
   const CompactionReport& compaction_totals() const { return compacted_; }
 
   const PartitionId& id() const { return id_; }
+  const std::string& directory() const { return directory_; }
   const Marks& marks() const { return marks_; }
   // Why appends are refused; nothing while they are not.
   const std::optional<Error>& fence() const { return fence_; }
   const RecoveryReport& recovery_report() const { return recovery_report_; }
+  // The shard's counters, or this partition's own when the context has none.
+  const LogStats& stats() const { return *context_.stats; }
   // The largest timestamp of any batch; -1 when there is none.
   std::int64_t max_timestamp_ms() const;
   // On the device, as far as known without asking it.
@@ -221,6 +226,7 @@ class Partition {
   Task<void> commit_loop(Gate::Hold hold);
   Task<void> write(CommitRef commit, SegmentRef segment, Gate::Hold hold);
   void acknowledge();
+  void note_commit(const Commit& commit, Duration took);
   void settle(Commit& commit, std::optional<Error> error);
   void fail_collected(const Error& error);
   void fence_off(const Error& error);
@@ -293,6 +299,7 @@ class Partition {
   Task<Result<bool>> install(const SegmentRewrite& rewrite, SegmentRef target,
                              CompactionReport& totals);
 
+  std::unique_ptr<LogStats> own_stats_;  // only when the context has none
   LogContext context_;
   std::string directory_;
   PartitionId id_;

@@ -76,8 +76,11 @@ bool Partition::shares_a_block_with_flight() const {
 Task<void> Partition::write(CommitRef commit, SegmentRef segment, Gate::Hold) {
   const CommitGaps::Hold in_flight = context_.pool.commit_gaps().enter();
   const SharedSlice& bytes = commit->bytes();
+  const Instant begin = context_.scheduler.now();
   auto written = co_await segment->file->write(commit->position(), bytes, Durability::kDevice);
+  if (written) note_commit(*commit, context_.scheduler.now() - begin);
   if (!written) {
+    ++context_.stats->failed_commits;
     fence_off(written.error().context(id_.to_string()));
   } else if (!commit->is_settled()) {
     const auto place = std::ranges::find(in_flight_, commit, &InFlight::commit);
@@ -86,6 +89,16 @@ Task<void> Partition::write(CommitRef commit, SegmentRef segment, Gate::Hold) {
     acknowledge();
   }
   commit_finished_.pulse();
+}
+
+void Partition::note_commit(const Commit& commit, Duration took) {
+  LogStats& stats = *context_.stats;
+  const std::uint64_t used_bytes = commit.payload_bytes() + commit.batches().size() * kEntryHeaderBytes;
+  ++stats.commits;
+  stats.committed_bytes += commit.device_bytes();
+  stats.payload_bytes += commit.payload_bytes();
+  stats.pad_bytes += commit.device_bytes() - used_bytes;
+  stats.commit_latency.add(took);
 }
 
 void Partition::acknowledge() {
@@ -163,9 +176,11 @@ void Partition::fail_collected(const Error& error) {
 void Partition::fence_off(const Error& error) {
   if (!fence_) {
     fence_ = Error(ErrorCode::kFenced, error.message());
-    report(
-        Reporter::Severity::kError,
-        fmt::format("a write failed; appends are refused until the next start: {}", error.message()));
+    ++context_.stats->fences;
+    report(Reporter::Severity::kError,
+           fmt::format("a write failed; appends are refused until `penstock topic reopen {} {}` or the "
+                       "next start: {}",
+                       id_.topic_name, id_.index, error.message()));
   }
   std::deque<InFlight> lost;
   lost.swap(in_flight_);
@@ -182,6 +197,7 @@ void Partition::note_space(bool has_space) {
   if (has_space) {
     report(Reporter::Severity::kInfo, "there is space again: writing resumes");
   } else {
+    ++context_.stats->no_space;
     report(Reporter::Severity::kWarning,
            "no space for another segment: appends are refused until there is; reads go on");
   }

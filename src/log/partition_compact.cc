@@ -116,6 +116,9 @@ Task<Result<bool>> Partition::install(const SegmentRewrite& rewrite, SegmentRef 
                               source->data_end.value - target->data_end.value};
   totals.add(gain);
   compacted_.add(gain);
+  context_.stats->compacted_segments += gain.segments;
+  context_.stats->compaction_written_bytes += gain.rewritten_bytes;
+  context_.stats->compaction_reclaimed_bytes += gain.reclaimed_bytes;
 
   // Whatever fails from here on, the segment is whole: it has no index then, which close() makes up
   // for, and a start that comes before that scans it.

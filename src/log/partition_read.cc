@@ -24,6 +24,8 @@ Task<Result<Batches>> Partition::read(Offset from, ReadLimits limits) {
   if (from >= marks_.durable_end) co_return read_unpersisted(from, limits);
   if (auto recent = tail_.read(from, limits)) {
     if (context_.catch_up != nullptr) context_.catch_up->drop(directory_, from);
+    ++context_.stats->tail_reads;
+    context_.stats->tail_read_bytes += recent->size_bytes;
     co_return std::move(*recent);
   }
   const SegmentRef segment = segment_of(from);
@@ -36,7 +38,12 @@ Task<Result<Batches>> Partition::read(Offset from, ReadLimits limits) {
   // Whoever reads ahead may have read an unfinished block before it was written again.
   const bool may_be_stale = !found && segment->header.entry_places == EntryPlaces::kAnywhere;
   if (may_be_stale) found = co_await read_batches(segment, from, marks_.high_watermark, limits);
-  if (!found) note_damage(found.error());
+  if (found) {
+    ++context_.stats->device_reads;
+    context_.stats->device_read_bytes += found->size_bytes;
+  } else {
+    note_damage(found.error());
+  }
   co_return found;
 }
 
@@ -109,6 +116,7 @@ Task<Result<std::optional<SharedSlice>>> Partition::find_time_in(SegmentRef segm
 void Partition::note_damage(const Error& error) {
   if (error.code() != ErrorCode::kCorrupt || reported_damage_ == error.message()) return;
   reported_damage_ = error.message();
+  ++context_.stats->damage_findings;
   report(Reporter::Severity::kError, "damage: " + error.message());
 }
 

@@ -29,7 +29,10 @@ Task<Result<ScrubReport>> Partition::scrub(std::uint64_t bytes_per_second) {
     const auto next = std::ranges::find_if(segments_, [&](const SegmentRef& segment) {
       return segment->sealed && segment->header.number > last_number;
     });
-    if (next == segments_.end()) co_return report;
+    if (next == segments_.end()) {
+      ++context_.stats->scrub_rounds;
+      co_return report;
+    }
     last_number = (*next)->header.number;
     if (auto done = co_await scrub_segment(*next, bytes_per_second, report); !done)
       co_return Unexpected(done.error());
@@ -51,12 +54,14 @@ Task<Result<void>> Partition::scrub_segment(SegmentRef segment, std::uint64_t by
     if (!entry && entry.error().code() != ErrorCode::kCorrupt) co_return Unexpected(entry.error());
     if (!entry) {
       ++report.finding_count;
+      ++context_.stats->scrub_findings;
       note_damage(entry.error());
       co_return Result<void>();
     }
     expected = behind_known_damage(*segment, entry->batch_header.next_offset());
     const std::uint64_t entry_bytes = entry->header.entry_bytes();
     report.verified_bytes += entry_bytes;
+    context_.stats->scrubbed_bytes += entry_bytes;
     if (auto spent = co_await pace.spend(entry_bytes); !spent) {
       co_return Unexpected(spent.error().context(id_.to_string()));
     }

@@ -73,6 +73,7 @@ Task<Result<void>> Partition::roll(std::uint64_t device_bytes) {
     co_await discard(std::exchange(old, nullptr));
   }
   segments_.push_back(std::exchange(next_segment_, nullptr));
+  ++context_.stats->segments_begun;
   segments_.back()->base_offset = marks_.durable_end;
   segments_.back()->next_offset = marks_.durable_end;
   write_position_ = kFirstCommit;

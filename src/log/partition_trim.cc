@@ -99,7 +99,10 @@ Task<Result<void>> Partition::remove_below_start() {
   while (!segments_.empty() && can_go(*segments_.front(), marks_.log_start)) {
     SegmentRef segment = std::move(segments_.front());
     segments_.erase(segments_.begin());
+    const std::uint64_t bytes = segment->data_end.value;
     if (auto removed = co_await remove_segment(std::move(segment)); !removed) co_return removed;
+    ++context_.stats->segments_deleted;
+    context_.stats->deleted_bytes += bytes;
     removed_any = true;
   }
   if (!removed_any) co_return Result<void>();

@@ -95,12 +95,16 @@ Task<Result<SegmentPool::Taken>> SegmentPool::take(std::uint64_t size_bytes, Pre
     OpenOptions options;
     options.write = true;
     auto file = co_await disk_.open(path, options);
-    if (file) co_return Taken{std::move(path), std::move(*file), size_bytes, size_bytes};
+    if (file) {
+      ++stats_.taken_ready;
+      co_return Taken{std::move(path), std::move(*file), size_bytes, size_bytes};
+    }
     if (file.error().code() != ErrorCode::kNotFound) co_return Unexpected(file.error());
   }
   std::string path = new_path();
   auto file = co_await fill(path, 0, size_bytes, preparation, demand);
   if (!file) co_return Unexpected(file.error());
+  ++stats_.taken_made;
   const std::uint64_t written_bytes = preparation == Preparation::kWritten ? size_bytes : 0;
   co_return Taken{std::move(path), std::move(*file), size_bytes, written_bytes};
 }
@@ -113,10 +117,14 @@ Task<Result<void>> SegmentPool::retire(std::string path, std::uint64_t written_b
     auto space = co_await disk_.space(directory_);
     keep = space && space->available_bytes / kSpaceForSparesDivisor >= size_bytes;
   }
-  if (!keep) co_return co_await disk_.remove(std::move(path));
+  if (!keep) {
+    ++stats_.removed;
+    co_return co_await disk_.remove(std::move(path));
+  }
   std::string own_path = new_path();
   if (auto renamed = co_await disk_.rename(std::move(path), own_path); !renamed) co_return renamed;
   spare_bytes_ += size_bytes;
+  ++stats_.retired;
   retired_.push_back(Retired{std::move(own_path), written_bytes, size_bytes});
   start_refill();
   co_return Result<void>();
@@ -201,6 +209,7 @@ Task<Result<void>> SegmentPool::write_zeros(File& file, std::uint64_t from, std:
     const SharedSlice chunk = zeros().slice(0, length);
     auto written = co_await file.write(FilePosition{from}, chunk, Durability::kNone);
     if (!written) co_return written;
+    stats_.zero_bytes += length;
     from += length;
   }
   co_return Result<void>();

@@ -35,6 +35,15 @@ struct SegmentPoolOptions {
   std::uint64_t zero_bytes_per_second = 256 * kMiB;
 };
 
+// Counters since creation, for metrics.
+struct SegmentPoolStats {
+  std::uint64_t taken_ready = 0;  // files that were ready when they were asked for
+  std::uint64_t taken_made = 0;   // files that had to be made while somebody asked
+  std::uint64_t zero_bytes = 0;   // written to prepare files
+  std::uint64_t retired = 0;      // segments that came back for reuse
+  std::uint64_t removed = 0;      // segments that came back and were not worth keeping
+};
+
 class SegmentPool {
  public:
   struct Taken {
@@ -71,7 +80,10 @@ class SegmentPool {
   Task<void> close();
 
   const SegmentPoolOptions& options() const { return options_; }
+  // Files that are ready, being filled, or waiting for that.
   std::uint64_t spare_bytes() const { return spare_bytes_; }
+  std::size_t ready_count() const { return ready_.size(); }
+  const SegmentPoolStats& stats() const { return stats_; }
   // The shard's commits make themselves known here.
   CommitGaps& commit_gaps() { return gaps_; }
   // Of this shard's zeros.
@@ -106,6 +118,7 @@ class SegmentPool {
   std::uint64_t spare_bytes_ = 0;
   std::uint64_t next_name_ = 0;
   bool refilling_ = false;
+  SegmentPoolStats stats_;
   CommitGaps gaps_;
   ZeroPace pace_;
   ZeroDemand refill_demand_;  // never in need: who takes a file that is not ready has it made

@@ -69,6 +69,7 @@ Task<void> Acceptor::accept_all(Gate::Hold) {
     } else if (connections_.size() >= limits_.max_connections) {
       refuse(*socket);
     } else {
+      ++accepted_;
       Result<Gate::Hold> hold = gate_.enter();
       scheduler_.spawn(serve(std::move(*socket), std::move(*hold)));
     }
@@ -98,6 +99,7 @@ Task<void> Acceptor::wait_after(const Error& error) {
 }
 
 void Acceptor::refuse(const Descriptor& socket) {
+  ++refused_;
   if (const auto count = refusals_.take(scheduler_.now())) {
     spdlog::warn("{} connections refused, the last one from {}: server.max_connections = {} are open",
                  *count, peer_name(socket.get()), limits_.max_connections);

@@ -10,6 +10,7 @@
 #include "server/address.h"
 #include "server/connection.h"
 #include "server/log_throttle.h"
+#include "server/shard_stats.h"
 
 namespace penstock::server {
 
@@ -36,6 +37,9 @@ class Acceptor {
   Task<void> close(Duration grace);
 
   std::size_t connection_count() const { return connections_.size(); }
+  ConnectionStats stats() const {
+    return {.open = connections_.size(), .accepted = accepted_, .refused = refused_};
+  }
 
  private:
   Task<void> accept_all(Gate::Hold hold);
@@ -51,6 +55,8 @@ class Acceptor {
   const AcceptorLimits limits_;
   Semaphore inflight_bytes_;
   std::list<Connection> connections_;
+  std::uint64_t accepted_ = 0;
+  std::uint64_t refused_ = 0;
   bool closing_ = false;
   Event close_;    // set by close()
   Event changed_;  // pulsed when a connection has ended

@@ -26,6 +26,9 @@ struct Config {
   std::string listen = "127.0.0.1:9092";
   // Where clients are told to connect; empty: the listening address.
   std::string advertised;
+  // Where operators ask; kAdminOff: nowhere.
+  static constexpr const char* kAdminOff = "off";
+  std::string admin_listen = "127.0.0.1:9644";
   std::string data_directory = "data";
   // 0: one per core.
   std::uint32_t shards = 0;

@@ -189,6 +189,13 @@ Result<void> check_advertised(std::string_view text) {
               "clients cannot connect to '{}'; name this machine as they know it", text);
 }
 
+Result<void> check_admin_listen(std::string_view text) {
+  if (text == Config::kAdminOff) return {};
+  const Result<Address> address = parse_address(text);
+  if (address) return {};
+  return fail(ErrorCode::kInvalidArgument, "{}; or 'off'", address.error().message());
+}
+
 Result<void> check_not_empty(std::string_view text) {
   if (!text.empty()) return {};
   return fail(ErrorCode::kInvalidArgument, "must not be empty");
@@ -270,8 +277,15 @@ std::vector<ConfigKey> server_keys() {
   };
 }
 
-std::vector<ConfigKey> data_and_log_keys() {
+std::vector<ConfigKey> other_keys() {
   return {
+      text_key<FIELD(admin_listen), check_admin_listen>(
+          "admin.listen", "HOST:PORT, or off",
+          "The address of the admin port: HTTP for operators, with /metrics, /livez, /readyz and "
+          "POST /topics/NAME/reopen. Nobody is asked who he is: keep it away from strangers. Port 0 "
+          "takes "
+          "any free port.",
+          "--admin-listen"),
       text_key<FIELD(data_directory), check_not_empty>(
           "data.directory", "path",
           "Where everything is kept. One server at a time; made when it is missing.", "--data"),
@@ -407,8 +421,8 @@ std::vector<ConfigKey> pool_keys() {
 
 std::vector<ConfigKey> make_table() {
   std::vector<ConfigKey> table;
-  for (const auto& part : {server_keys(), data_and_log_keys(), broker_keys(), storage_keys(),
-                           retention_keys(), scrub_keys(), compaction_keys(), pool_keys()}) {
+  for (const auto& part : {server_keys(), other_keys(), broker_keys(), storage_keys(), retention_keys(),
+                           scrub_keys(), compaction_keys(), pool_keys()}) {
     table.insert(table.end(), part.begin(), part.end());
   }
   return table;

@@ -20,7 +20,7 @@ constexpr int kBacklog = 4096;
 
 using AddressList = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
 
-Result<AddressList> look_up(const Address& address) {
+Result<AddressList> look_up(const Address& address, std::string_view flag) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
@@ -29,20 +29,19 @@ Result<AddressList> look_up(const Address& address) {
   const int error =
       ::getaddrinfo(address.host.c_str(), fmt::format("{}", address.port).c_str(), &hints, &found);
   if (error == 0) return AddressList(found, &::freeaddrinfo);
-  return fail(ErrorCode::kNotFound,
-              "cannot listen on {}: {}; name an address of this machine with --listen",
-              to_string(address), ::gai_strerror(error));
+  return fail(ErrorCode::kNotFound, "cannot listen on {}: {}; name an address of this machine with {}",
+              to_string(address), ::gai_strerror(error), flag);
 }
 
-Error listen_error(const Address& address, int errno_value) {
+Error listen_error(const Address& address, int errno_value, std::string_view flag) {
   const std::string doing = fmt::format("listen on {}", to_string(address));
   Error cause = Error::from_errno(errno_value, doing);
   if (errno_value == EADDRINUSE) {
     return {ErrorCode::kBusy,
             fmt::format(
                 "{}; another program listens there: stop it (`ss -ltnp` shows it), or choose another "
-                "address with --listen",
-                cause.message())};
+                "address with {}",
+                cause.message(), flag)};
   }
   if (errno_value == EADDRNOTAVAIL) {
     return {cause.code(), fmt::format("{}; this machine has no such address", cause.message())};
@@ -89,8 +88,9 @@ std::uint16_t port_of(const sockaddr_storage& address) {
 
 }  // namespace
 
-Result<BoundListeners> bind_listeners(const Address& address, std::size_t count, bool blocking) {
-  const Result<AddressList> found = look_up(address);
+Result<BoundListeners> bind_listeners(const Address& address, std::size_t count, bool blocking,
+                                      std::string_view flag) {
+  const Result<AddressList> found = look_up(address, flag);
   if (!found) return Unexpected(found.error());
   const addrinfo& target = **found;
 
@@ -102,10 +102,10 @@ Result<BoundListeners> bind_listeners(const Address& address, std::size_t count,
     const int type = SOCK_STREAM | SOCK_CLOEXEC | (blocking ? 0 : SOCK_NONBLOCK);
     Descriptor socket(::socket(target.ai_family, type, 0));
     const int error = bind_one(socket, reinterpret_cast<const sockaddr*>(&storage), length, i == 0);
-    if (error != 0) return Unexpected(listen_error(address, error));
+    if (error != 0) return Unexpected(listen_error(address, error, flag));
     // The first one learns the port that the kernel chose; the others ask for it.
     if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&storage), &length) != 0) {
-      return Unexpected(listen_error(address, errno));
+      return Unexpected(listen_error(address, errno, flag));
     }
     set_connection_options(socket);
     bound.sockets.push_back(std::move(socket));
@@ -115,7 +115,8 @@ Result<BoundListeners> bind_listeners(const Address& address, std::size_t count,
 }
 
 Result<void> listen_on(const Descriptor& socket, const Address& address) {
-  if (::listen(socket.get(), kBacklog) != 0) return Unexpected(listen_error(address, errno));
+  if (::listen(socket.get(), kBacklog) != 0)
+    return Unexpected(listen_error(address, errno, "--listen"));
   return {};
 }
 

@@ -3,6 +3,7 @@
 // Threading: any; blocks while a host name is looked up.
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -17,9 +18,11 @@ struct BoundListeners {
 };
 
 // Takes the address for this process, once per shard; connections are refused until listen_on().
-// `blocking` is for UringSocketIo. Errors: kBusy when somebody else listens there, kPermission,
-// kNotFound for an unknown host, kIo; the message says what to do.
-Result<BoundListeners> bind_listeners(const Address& address, std::size_t count, bool blocking);
+// `blocking` is for UringSocketIo, `flag` for messages: what to choose another address with. Errors:
+// kBusy when somebody else listens there, kPermission, kNotFound for an unknown host, kIo; the message
+// says what to do.
+Result<BoundListeners> bind_listeners(const Address& address, std::size_t count, bool blocking,
+                                      std::string_view flag = "--listen");
 
 // Lets connections come in. Errors: as above.
 Result<void> listen_on(const Descriptor& socket, const Address& address);

@@ -16,7 +16,8 @@ void raise_descriptor_limit();
 void tune_allocator();
 
 // Makes SIGINT and SIGTERM end the process at once, with a message and the exit code 130 or 143, and
-// ignores SIGPIPE. For the times in which there is nothing to stop gracefully.
+// ignores SIGPIPE and SIGXFSZ, so that a broken connection and a limit on file sizes are errors. For
+// the times in which there is nothing to stop gracefully.
 void end_at_once_on_signals();
 
 // While one lives, SIGINT and SIGTERM wait to be asked for, in this thread and those that it starts.

@@ -22,6 +22,10 @@ namespace {
 // How long handlers may take to return once their connections are gone, before a stop is given up.
 constexpr Duration kHandlersEndTime = std::chrono::seconds(5);
 
+// For the stall watch: a system call more, and only where a shard is about to wait anyway. It costs a
+// lone 4 KiB operation less than can be told from noise.
+constexpr unsigned kTimeEverySubmission = 1;
+
 // How often a long recovery says that it is still at it.
 constexpr Duration kProgressEvery = std::chrono::seconds(5);
 
@@ -64,14 +68,18 @@ Result<std::unique_ptr<Server>> Server::start(const Config& config) {
   std::unique_ptr<Server> server(new Server(config));
   Result<void> done = server->prepare();
   if (done) done = server->make_shards();
+  if (done) done = server->open_admin_port();
   if (done) done = server->start_storage();
   if (done) done = server->open_listeners();
   if (!done) return Unexpected(done.error());
+  server->publish(ServerStats::Phase::kReady);
   return server;
 }
 
 Server::~Server() {
   if (!threads_running_) return;
+  if (auto closing = start_closing_admin_port(); closing.valid()) closing.get();
+  end_admin_port();
   for (auto& closing : close_connections(Duration::zero())) closing.get();
   if (const Result<void> stopped = stop_storage(); !stopped)
     spdlog::error("{}", stopped.error().message());
@@ -100,10 +108,13 @@ Result<void> Server::choose_io() {
   options.mode = chosen->mode;
   options.uring = config_.io_uring;
   options.ring.keep_open = lock_->descriptor();
+  options.ring.time_every = kTimeEverySubmission;
   const HeldSignals held;  // for the pool's threads
   Result<std::unique_ptr<DiskStack>> stack = DiskStack::create(options);
   if (!stack) return Unexpected(stack.error());
   stack_ = std::move(*stack);
+  stats_.io_mode = to_string(chosen->mode);
+  stats_.uses_uring = stack_->uses_uring();
   if (stack_->uses_uring()) {
     io_summary_ = fmt::format("{}, io_uring ({})", to_string(chosen->mode), chosen->reason);
   } else {
@@ -158,6 +169,52 @@ Result<void> Server::resolve_advertised() {
   return {};
 }
 
+Result<void> Server::open_admin_port() {
+  stats_.version = version();
+  if (config_.admin_listen == Config::kAdminOff) return {};
+  const Result<Address> asked = parse_address(config_.admin_listen);
+  if (!asked) return Unexpected(asked.error());
+  AdminTarget target;
+  for (const auto& shard : shards_) {
+    Shard* const asked_shard = shard.get();
+    target.shards.push_back({.scheduler = &shard->scheduler(),
+                             .stats = [asked_shard] { return asked_shard->stats(); },
+                             .broker_stats = [asked_shard] { return asked_shard->broker_stats(); }});
+  }
+  broker::Controller& controller = shards_.front()->broker().controller();
+  target.controller = &shards_.front()->scheduler();
+  target.reopen = [&controller](std::string topic, std::optional<std::int32_t> partition) {
+    return controller.reopen(std::move(topic), partition);
+  };
+  Result<std::unique_ptr<AdminPort>> port = AdminPort::start(*asked, std::move(target));
+  if (!port) return Unexpected(port.error());
+  admin_ = std::move(*port);
+  spdlog::info("admin port on http://{}", to_string(admin_->address()));
+  publish(ServerStats::Phase::kStarting);
+  return {};
+}
+
+void Server::publish(ServerStats::Phase phase) {
+  stats_.phase = phase;
+  stats_.recovery = start_report_.recovery;
+  if (phase == ServerStats::Phase::kReady)
+    stats_.start_took = std::chrono::steady_clock::now() - began_;
+  if (admin_) admin_->publish(stats_);
+}
+
+// Before the shards, whom it asks. Not valid when there is none.
+std::future<void> Server::start_closing_admin_port() {
+  if (!admin_) return {};
+  publish(ServerStats::Phase::kStopping);
+  return admin_->close();
+}
+
+void Server::end_admin_port() {
+  if (!admin_) return;
+  admin_->stop();
+  admin_.reset();
+}
+
 Result<void> Server::start_storage() {
   std::vector<std::future<Result<void>>> pools;
   pools.reserve(shards_.size());
@@ -210,21 +267,31 @@ std::string Server::banner() const {
   Address nearby = address_;
   if (nearby.is_wildcard()) nearby.host = "127.0.0.1";
   const std::string target = to_string(nearby);
+  const std::string admin_line = admin_ ? fmt::format("admin: http://{} (/metrics, /livez, /readyz)\n",
+                                                      to_string(admin_->address()))
+                                        : "";
   return fmt::format(
       "penstock {}\n"
       "data: {} ({} topics, {} partitions)\n"
       "io: {}\n"
       "shards: {}\n"
       "try: echo hello | kcat -P -b {} -t demo && kcat -C -b {} -t demo -e\n"
+      "{}"
       "listening on {}\n",
       version(), config_.data_directory, start_report_.topic_count, start_report_.partition_count,
-      io_summary_, shard_count_, target, target, to_string(address_));
+      io_summary_, shard_count_, target, target, admin_line, to_string(address_));
 }
 
 // --- Stopping ------------------------------------------------------------------------------------
 
 Result<void> Server::stop() {
   const auto deadline = std::chrono::steady_clock::now() + config_.shutdown_grace + kHandlersEndTime;
+  auto closing_admin = start_closing_admin_port();
+  if (closing_admin.valid() && closing_admin.wait_until(deadline) != std::future_status::ready) {
+    return fail(ErrorCode::kTimeout,
+                "a request to the admin port is still being handled; the next start will recover");
+  }
+  end_admin_port();
   for (auto& closing : close_connections(config_.shutdown_grace)) {
     if (closing.wait_until(deadline) == std::future_status::ready) continue;
     return fail(

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "server/admin_port.h"
 #include "server/config.h"
 #include "server/data_directory.h"
 #include "server/listener.h"
@@ -30,6 +31,8 @@ class Server {
   // What to print when it has started: what runs, where, how, and a line to try.
   std::string banner() const;
   const Address& address() const { return address_; }
+  // Null when it is off.
+  const Address* admin_address() const { return admin_ ? &admin_->address() : nullptr; }
 
   // Ends gracefully: no new connections, answers to what is under way, everything closed and sealed.
   // Errors: kTimeout when requests are still being handled after the grace period; the process has to
@@ -43,9 +46,13 @@ class Server {
   Result<void> prepare();
   Result<void> choose_io();
   Result<void> make_shards();
+  Result<void> open_admin_port();
   Result<void> start_storage();
   Result<void> start_brokers(const std::string& earlier_stop);
   Result<void> open_listeners();
+  void publish(ServerStats::Phase phase);
+  std::future<void> start_closing_admin_port();
+  void end_admin_port();
   Result<void> resolve_advertised();
   std::vector<std::future<void>> close_connections(Duration grace);
   Result<void> stop_storage();
@@ -59,7 +66,10 @@ class Server {
   Address address_;
   std::unique_ptr<DiskStack> stack_;
   std::vector<std::unique_ptr<Shard>> shards_;
+  std::unique_ptr<AdminPort> admin_;
   broker::StartReport start_report_;
+  ServerStats stats_;
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   bool threads_running_ = false;
 };
 

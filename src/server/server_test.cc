@@ -13,6 +13,7 @@
 #include "kafka/messages/metadata.h"
 #include "server/testing/captured_log.h"
 #include "server/testing/client_socket.h"
+#include "server/testing/http_client.h"
 
 namespace penstock::server {
 namespace {
@@ -38,6 +39,7 @@ class ServerTest : public testing::TestWithParam<UringUse> {
   void SetUp() override {
     if (GetParam() == UringUse::kOn && !UringReactor::create()) GTEST_SKIP() << "no io_uring here";
     config_.listen = "127.0.0.1:0";
+    config_.admin_listen = "127.0.0.1:0";
     config_.data_directory = directory_ / "data";
     config_.io_uring = GetParam();
     config_.shards = 2;
@@ -164,6 +166,36 @@ TEST_P(ServerTest, DirectIoThatCannotBeHadIsRefusedWithTheReason) {
   const std::string message = refusal();
   fs::remove_all(config_.data_directory);
   EXPECT_TRUE(message.contains("'direct' cannot be had")) << message;
+}
+
+TEST_P(ServerTest, TheAdminPortTellsWhatTheServerDoes) {
+  const auto server = start();
+  ASSERT_TRUE(server);
+  ASSERT_TRUE(server->admin_address());
+  const std::uint16_t port = server->admin_address()->port;
+  EXPECT_TRUE(server->banner().contains("\nadmin: http://127.0.0.1:" + std::to_string(port)));
+  EXPECT_EQ(ask_http(port, "GET /livez").status, 200);
+  EXPECT_EQ(ask_http(port, "GET /readyz").body, "ready\n");
+  create_topic(*server, "orders", 3);
+  const HttpAnswer metrics = ask_http(port, "GET /metrics");
+  EXPECT_TRUE(metrics.body.contains("penstock_ready 1\n"));
+  for (const char* shard : {"0", "1"}) {
+    EXPECT_TRUE(metrics.body.contains(fmt::format("penstock_shard_up{{shard=\"{}\"}} 1\n", shard)));
+    EXPECT_TRUE(metrics.body.contains(
+        fmt::format("penstock_partitions{{shard=\"{}\",state=\"open\"}}", shard)));
+  }
+  EXPECT_EQ(ask_http(port, "POST /topics/orders/1/reopen").status, 409);
+  EXPECT_EQ(ask_http(port, "POST /topics/nothing/1/reopen").status, 404);
+  EXPECT_TRUE(server->stop());
+}
+
+TEST_P(ServerTest, TheAdminPortCanBeOff) {
+  config_.admin_listen = Config::kAdminOff;
+  const auto server = start();
+  ASSERT_TRUE(server);
+  EXPECT_FALSE(server->admin_address());
+  EXPECT_FALSE(server->banner().contains("\nadmin: "));
+  EXPECT_TRUE(server->stop());
 }
 
 TEST_P(ServerTest, PoolsOfShardsThatAreNoMoreAreRemoved) {

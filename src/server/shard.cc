@@ -82,7 +82,8 @@ Shard::Shard(ShardReactor reactor, DiskStack& stack, const Config& config,
                .pool = pool_,
                .random = random_,
                .reporter = &reporter_,
-               .catch_up = &catch_up_},
+               .catch_up = &catch_up_,
+               .stats = &log_stats_},
               settings, config.data_directory, index),
       handler_(broker_),
       io_(make_socket_io(scheduler_, reactor_)),
@@ -111,6 +112,25 @@ void Shard::stop_thread() {
   scheduler_.stop();
   thread_.join();
 }
+
+Task<ShardStats> Shard::stats() {
+  ShardStats stats;
+  stats.partitions = co_await broker_.count_partitions();
+  stats.loop = scheduler_.watch().stats();
+  if (reactor_.uring) stats.ring = reactor_.uring->stats();
+  stats.log = log_stats_;
+  stats.pool = pool_.stats();
+  stats.pool_spare_bytes = pool_.spare_bytes();
+  stats.pool_ready_files = pool_.ready_count();
+  stats.catch_up = catch_up_.stats();
+  stats.cursors = catch_up_.cursor_count();
+  if (const log::SegmentCache* cache = catch_up_.cache()) stats.cache = cache->stats();
+  stats.broker = broker_.stats();
+  stats.connections = acceptor_.stats();
+  co_return stats;
+}
+
+Task<broker::BrokerStats> Shard::broker_stats() { co_return broker_.stats(); }
 
 Task<void> Shard::close_connections(Duration grace) {
   broker_.release_waiting_fetches();

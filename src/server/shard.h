@@ -20,6 +20,7 @@
 #include "server/acceptor.h"
 #include "server/config.h"
 #include "server/request_handler.h"
+#include "server/shard_stats.h"
 #include "server/socket_io.h"
 
 namespace penstock::server {
@@ -43,6 +44,10 @@ class Shard {
   // Answers waiting fetches and closes all connections; see Acceptor::close.
   Task<void> close_connections(Duration grace);
   Task<void> close_pool() { return pool_.close(); }
+
+  // What it has counted, at one moment, but for the partitions, which take longer.
+  Task<ShardStats> stats();
+  Task<broker::BrokerStats> broker_stats();
 
   Scheduler& scheduler() { return scheduler_; }
   Disk& disk() { return *disk_; }
@@ -76,6 +81,7 @@ class Shard {
   Scheduler scheduler_;
   std::unique_ptr<Disk> disk_;
   Random random_;
+  log::LogStats log_stats_;
   log::SegmentPool pool_;
   log::CatchUp catch_up_;
   broker::Broker broker_;

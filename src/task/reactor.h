@@ -19,6 +19,9 @@ class Reactor {
   // May return early with nothing done.
   virtual void poll(Duration max_wait) = 0;
 
+  // Time spent so far in handing operations to the kernel, as far as that is measured; never goes back.
+  virtual Duration submitting_time() const { return {}; }
+
   // Ends a poll() that waits, or makes the next one return at once. Any thread.
   virtual void wake() = 0;
 };

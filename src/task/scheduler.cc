@@ -73,8 +73,14 @@ void Scheduler::start(Task<void> task) {
 
 void Scheduler::run_until_stopped() {
   while (!stopped_.load(std::memory_order_acquire)) {
+    const Instant begin = clock_.now();
+    const Duration submitted_before = reactor_.submitting_time();
     turn();
+    const Duration in_turn = clock_.now() - begin;
+    const Duration submitted_in_turn = reactor_.submitting_time() - submitted_before;
     poll();
+    const Duration submitting = reactor_.submitting_time() - submitted_before;
+    watch_.note_turn(in_turn + submitting - submitted_in_turn, submitting);
   }
 }
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "task/clock.h"
+#include "task/loop_watch.h"
 #include "task/reactor.h"
 #include "task/task.h"
 
@@ -59,8 +60,9 @@ class Scheduler {
   template <typename T>
   T run(Task<T> task);
 
-  // Runs until stop().
+  // Runs until stop(), and watches how long its turns take.
   void run_until_stopped();
+  const LoopWatch& watch() const { return watch_; }
 
   // Runs until every spawned task has ended.
   void run_to_end();
@@ -111,6 +113,7 @@ class Scheduler {
   std::vector<std::coroutine_handle<>> running_;  // the batch of this turn; kept for its capacity
   Timers timers_;
   std::size_t spawned_count_ = 0;
+  LoopWatch watch_;
 
   std::atomic<Mail*> mail_{nullptr};  // a stack, newest first
   std::atomic<bool> waiting_{false};  // inside a poll() that may wait, or outside

@@ -120,6 +120,7 @@ class Server:
     """One `penstock serve`. Start it from a thread that outlives it: it dies with the one that started it."""
 
     READY = re.compile(r"listening on 127\.0\.0\.1:(\d+)")
+    ADMIN = re.compile(r"^admin: http://(127\.0\.0\.1:\d+) ", re.MULTILINE)
 
     def __init__(self, directory, name, data_dir, flags):
         self.name = name
@@ -134,8 +135,14 @@ class Server:
     def address(self):
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def admin_address(self):
+        """The admin port of the running server: the system's choice at each start."""
+        return self.ADMIN.search(self.log_of_this_start()).group(1)
+
     def command(self):
-        return [bin_dir() / "penstock", "serve", "--data", self.data_dir, "--listen", self.address, *self.flags]
+        return [bin_dir() / "penstock", "serve", "--data", self.data_dir, "--listen", self.address,
+                "--admin-listen", "127.0.0.1:0", *self.flags]
 
     def launch(self):
         """Starts the process without waiting for it to be ready."""

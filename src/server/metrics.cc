@@ -1,0 +1,371 @@
+#include "server/metrics.h"
+
+#include <fmt/format.h>
+
+#include <span>
+#include <string_view>
+
+namespace penstock::server {
+
+namespace {
+
+using Shard = ShardStats;
+
+// Writes the samples of one metric.
+class Samples {
+ public:
+  Samples(std::string& text, std::string_view name) : text_(text), name_(name) {}
+
+  // `labels` is empty or "a=\"b\",c=\"d\"".
+  template <typename Number>
+  void add(std::string_view labels, Number value, std::string_view suffix = "") {
+    const bool has_labels = !labels.empty();
+    fmt::format_to(std::back_inserter(text_), "{}{}{}{}{} {}\n", name_, suffix, has_labels ? "{" : "",
+                   labels, has_labels ? "}" : "", value);
+  }
+
+ private:
+  std::string& text_;
+  std::string_view name_;
+};
+
+// A value in a label, with what is special escaped.
+std::string label_value(std::string_view value) {
+  std::string escaped;
+  for (const char c : value) {
+    if (c == '\n') {
+      escaped += "\\n";
+      continue;
+    }
+    if (c == '\\' || c == '"') escaped.push_back('\\');
+    escaped.push_back(c);
+  }
+  return escaped;
+}
+
+enum class Type { kCounter, kGauge, kHistogram };
+
+std::string_view to_string(Type type) {
+  switch (type) {
+    case Type::kCounter: return "counter";
+    case Type::kGauge: return "gauge";
+    case Type::kHistogram: return "histogram";
+  }
+  return "untyped";
+}
+
+struct Metric {
+  std::string_view name;
+  Type type;
+  std::string_view unit;    // "bytes", "seconds"; empty for a plain count
+  std::string_view labels;  // beside the values that it has: "shard, api"
+  std::string_view help;
+  // One of the two.
+  void (*of_server)(const ServerStats& server, const AllShardStats& shards, Samples& samples) = nullptr;
+  void (*of_shard)(const Shard& shard, const std::string& label, Samples& samples) = nullptr;
+};
+
+double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+// --- One line for each metric --------------------------------------------------------------------
+
+// kGet: a number of a shard's snapshot.
+template <auto kGet>
+constexpr Metric shard_number(std::string_view name, Type type, std::string_view unit,
+                              std::string_view help) {
+  Metric metric{name, type, unit, "shard", help};
+  metric.of_shard = [](const Shard& shard, const std::string& label, Samples& samples) {
+    samples.add(label, kGet(shard));
+  };
+  return metric;
+}
+#define COUNT(name, unit, field, help) \
+  shard_number<[](const Shard& shard) { return shard.field; }>(name, Type::kCounter, unit, help)
+#define GAUGE(name, unit, field, help) \
+  shard_number<[](const Shard& shard) { return shard.field; }>(name, Type::kGauge, unit, help)
+
+// kGet: a number of the server.
+template <auto kGet>
+constexpr Metric server_number(std::string_view name, Type type, std::string_view unit,
+                               std::string_view help) {
+  Metric metric{name, type, unit, "", help};
+  metric.of_server = [](const ServerStats& server, const AllShardStats&, Samples& samples) {
+    samples.add("", kGet(server));
+  };
+  return metric;
+}
+#define SERVER_GAUGE(name, unit, value, help) \
+  server_number<[](const ServerStats& server) { return value; }>(name, Type::kGauge, unit, help)
+
+// --- Those with more to them ---------------------------------------------------------------------
+
+void write_info(const ServerStats& server, const AllShardStats&, Samples& samples) {
+  samples.add(fmt::format("version=\"{}\",io_mode=\"{}\",io_uring=\"{}\"", label_value(server.version),
+                          label_value(server.io_mode), server.uses_uring ? "yes" : "no"),
+              1);
+}
+
+void write_shards_up(const ServerStats&, const AllShardStats& shards, Samples& samples) {
+  for (std::size_t i = 0; i < shards.size(); ++i)
+    samples.add(fmt::format("shard=\"{}\"", i), shards[i] ? 1 : 0);
+}
+
+void write_partitions(const Shard& shard, const std::string& label, Samples& samples) {
+  samples.add(label + ",state=\"open\"", shard.partitions.open);
+  samples.add(label + ",state=\"fenced\"", shard.partitions.fenced);
+  samples.add(label + ",state=\"failed\"", shard.partitions.failed);
+}
+
+void write_stalls(const Shard& shard, const std::string& label, Samples& samples) {
+  samples.add(label + ",cause=\"storage\"", shard.loop.storage.stall_count);
+  samples.add(label + ",cause=\"other\"", shard.loop.other.stall_count);
+}
+
+void write_longest_turns(const Shard& shard, const std::string& label, Samples& samples) {
+  samples.add(label + ",cause=\"storage\"", seconds(shard.loop.storage.longest));
+  samples.add(label + ",cause=\"other\"", seconds(shard.loop.other.longest));
+}
+
+void write_requests(const Shard& shard, const std::string& label, Samples& samples) {
+  for (std::size_t i = 0; i < kafka::kApis.size(); ++i) {
+    samples.add(fmt::format("{},api=\"{}\"", label, kafka::kApis[i].name),
+                shard.broker.apis[i].requests);
+  }
+}
+
+void write_errors(const Shard& shard, const std::string& label, Samples& samples) {
+  for (std::size_t i = 0; i < kafka::kApis.size(); ++i) {
+    for (const broker::ErrorClass error_class : broker::kErrorClasses) {
+      samples.add(fmt::format("{},api=\"{}\",class=\"{}\"", label, kafka::kApis[i].name,
+                              broker::to_string(error_class)),
+                  shard.broker.apis[i].errors[static_cast<std::size_t>(error_class)]);
+    }
+  }
+}
+
+void write_commit_latency(const Shard& shard, const std::string& label, Samples& samples) {
+  const LatencyHistogram& histogram = shard.log.commit_latency;
+  constexpr double kMicrosecondsPerSecond = 1e6;
+  std::uint64_t below = 0;
+  for (std::size_t i = 0; i < LatencyHistogram::kBoundsUs.size(); ++i) {
+    below += histogram.counts()[i];
+    const double bound = static_cast<double>(LatencyHistogram::kBoundsUs[i]) / kMicrosecondsPerSecond;
+    samples.add(fmt::format("{},le=\"{}\"", label, bound), below, "_bucket");
+  }
+  samples.add(label + ",le=\"+Inf\"", histogram.count(), "_bucket");
+  samples.add(label, seconds(histogram.sum()), "_sum");
+  samples.add(label, histogram.count(), "_count");
+}
+
+template <typename Ring>
+std::uint64_t of_ring(const Shard& shard, Ring UringStats::* number) {
+  return shard.ring ? (*shard.ring).*number : 0;
+}
+#define RING_COUNT(name, field, help)                                                  \
+  shard_number<[](const Shard& shard) { return of_ring(shard, &UringStats::field); }>( \
+      name, Type::kCounter, "", help)
+
+constexpr Metric of_shard(std::string_view name, Type type, std::string_view unit,
+                          std::string_view labels, std::string_view help,
+                          void (*write)(const Shard&, const std::string&, Samples&)) {
+  return {name, type, unit, labels, help, nullptr, write};
+}
+constexpr Metric of_server(std::string_view name, std::string_view labels, std::string_view help,
+                           void (*write)(const ServerStats&, const AllShardStats&, Samples&)) {
+  return {name, Type::kGauge, "", labels, help, write, nullptr};
+}
+
+// --- The table -----------------------------------------------------------------------------------
+
+constexpr Metric kServerMetrics[] = {
+    of_server("penstock_info", "version, io_mode, io_uring",
+              "Always 1; its labels tell what runs, and how data reaches the device.", write_info),
+    of_server("penstock_shard_up", "shard",
+              "Whether the shard answered in time; the other metrics of one that did not are missing.",
+              write_shards_up),
+    SERVER_GAUGE("penstock_ready", "", server.phase == ServerStats::Phase::kReady ? 1 : 0,
+                 "Whether clients can connect."),
+    SERVER_GAUGE("penstock_start_seconds", "seconds", seconds(server.start_took),
+                 "From the start of the process's work until clients could connect."),
+    SERVER_GAUGE("penstock_recovery_segments", "", server.recovery.segment_count,
+                 "Segments that the start found."),
+    SERVER_GAUGE("penstock_recovery_scanned_segments", "", server.recovery.scanned_segment_count,
+                 "Segments that it had to scan because they were not sealed."),
+    SERVER_GAUGE("penstock_recovery_scanned_bytes", "bytes", server.recovery.scanned_bytes,
+                 "What it read for that."),
+    SERVER_GAUGE("penstock_recovery_torn_bytes", "bytes", server.recovery.torn_bytes,
+                 "What it cut off: parts of commits that were never acknowledged."),
+    SERVER_GAUGE("penstock_recovery_findings", "", server.recovery.findings.size(),
+                 "Damage that it found; each is in the log."),
+};
+
+constexpr Metric kLogMetrics[] = {
+    of_shard("penstock_partitions", Type::kGauge, "", "shard, state",
+             "Partitions: open; fenced (readable, refusing appends: see `penstock topic reopen`); "
+             "failed (could not be opened).",
+             write_partitions),
+    GAUGE("penstock_log_bytes", "bytes", partitions.bytes, "Data of all segments."),
+    COUNT("penstock_appends_total", "", log.appends, "Record batches taken in."),
+    COUNT("penstock_appended_bytes_total", "bytes", log.appended_bytes,
+          "Of them, as producers sent them."),
+    COUNT("penstock_memory_acknowledged_appends_total", "", log.memory_acknowledged,
+          "Of the appends: acknowledged before they were on the device (topics with commit=batch)."),
+    COUNT("penstock_refused_appends_total", "", log.refused_appends,
+          "Record batches refused because their partition is fenced."),
+    COUNT("penstock_commits_total", "", log.commits, "Durable device writes of record batches."),
+    COUNT("penstock_committed_bytes_total", "bytes", log.committed_bytes,
+          "Of them: whole blocks, with headers and padding."),
+    COUNT("penstock_payload_bytes_total", "bytes", log.payload_bytes,
+          "The part of committed bytes that is record batches."),
+    COUNT("penstock_pad_bytes_total", "bytes", log.pad_bytes,
+          "The part of committed bytes that only fills blocks."),
+    of_shard("penstock_commit_latency_seconds", Type::kHistogram, "seconds", "shard, le",
+             "From a commit's write until it is durable.", write_commit_latency),
+    COUNT("penstock_failed_commits_total", "", log.failed_commits, "Commits whose write failed."),
+    COUNT("penstock_fences_total", "", log.fences,
+          "Times that a failed write made a partition refuse appends."),
+    COUNT("penstock_out_of_space_total", "", log.no_space,
+          "Times that a partition began to refuse appends for lack of space."),
+    COUNT("penstock_reopened_partitions_total", "", broker.reopened_partitions,
+          "Partitions that were verified and opened again on request."),
+    COUNT("penstock_segments_begun_total", "", log.segments_begun, "Segments taken into use."),
+    COUNT("penstock_segments_deleted_total", "", log.segments_deleted,
+          "Segments deleted from the beginning of a log, by retention or on request."),
+    COUNT("penstock_deleted_bytes_total", "bytes", log.deleted_bytes, "Data of those segments."),
+};
+
+constexpr Metric kReadMetrics[] = {
+    COUNT("penstock_tail_reads_total", "", log.tail_reads,
+          "Reads served from the newest bytes in memory."),
+    COUNT("penstock_tail_read_bytes_total", "bytes", log.tail_read_bytes, "Bytes of them."),
+    COUNT("penstock_segment_reads_total", "", log.device_reads, "Reads served from segments."),
+    COUNT("penstock_segment_read_bytes_total", "bytes", log.device_read_bytes, "Bytes of them."),
+    GAUGE("penstock_cursors", "", cursors,
+          "Consumers behind the tail for whom the server reads ahead."),
+    COUNT("penstock_cursors_opened_total", "", catch_up.opened, "Times that reading ahead began."),
+    COUNT("penstock_cursor_reads_total", "", catch_up.continued,
+          "Reads of segments that went on where the one before ended."),
+    COUNT("penstock_reads_without_cursor_total", "", catch_up.without,
+          "Reads of segments for which there was no memory to read ahead (storage.read_memory_bytes)."),
+    COUNT("penstock_cursor_crossings_total", "", catch_up.crossed,
+          "Of the cursors' reads: into the next segment, which was being read already."),
+    COUNT("penstock_cache_hit_bytes_total", "bytes", cache.hit_bytes,
+          "Bytes of segments that were in the cache (storage.block_cache_bytes)."),
+    COUNT("penstock_cache_missed_bytes_total", "bytes", cache.missed_bytes,
+          "Bytes that were not, and came from the device."),
+    COUNT("penstock_cache_kept_blocks_total", "", cache.kept_blocks,
+          "Blocks that have entered the cache."),
+    COUNT("penstock_cache_forgotten_total", "", cache.forgotten,
+          "Times that a segment's blocks were thrown away as suspect."),
+};
+
+constexpr Metric kUpkeepMetrics[] = {
+    COUNT("penstock_compacted_segments_total", "", log.compacted_segments,
+          "Segments rewritten without their padding."),
+    COUNT("penstock_compaction_written_bytes_total", "bytes", log.compaction_written_bytes,
+          "What was written for that."),
+    COUNT("penstock_compaction_reclaimed_bytes_total", "bytes", log.compaction_reclaimed_bytes,
+          "Space that it gave back."),
+    COUNT("penstock_damage_findings_total", "", log.damage_findings,
+          "Damage met by reads and scrubs; each is in the log."),
+    COUNT("penstock_scrubbed_bytes_total", "bytes", log.scrubbed_bytes,
+          "What scrubs have read and found right."),
+    COUNT("penstock_scrub_findings_total", "", log.scrub_findings,
+          "Segments in which a scrub found damage."),
+    COUNT("penstock_scrubbed_partitions_total", "", log.scrub_rounds,
+          "Partitions that a scrub went through to the end."),
+    GAUGE("penstock_pool_spare_bytes", "bytes", pool_spare_bytes,
+          "Segment files in the pool: ready, being prepared, or waiting for that."),
+    GAUGE("penstock_pool_ready_files", "", pool_ready_files, "Files in the pool that are ready."),
+    COUNT("penstock_pool_taken_ready_total", "", pool.taken_ready,
+          "Segment files that were ready when they were needed."),
+    COUNT("penstock_pool_taken_made_total", "", pool.taken_made,
+          "Segment files that had to be made first."),
+    COUNT("penstock_pool_retired_total", "", pool.retired,
+          "Segment files that came back and are used again."),
+    COUNT("penstock_pool_removed_total", "", pool.removed,
+          "Segment files that came back and were removed."),
+    COUNT("penstock_zero_bytes_total", "bytes", pool.zero_bytes,
+          "Zeros written to prepare segment files."),
+};
+
+constexpr Metric kServingMetrics[] = {
+    GAUGE("penstock_connections", "", connections.open, "Connections of clients."),
+    COUNT("penstock_connections_accepted_total", "", connections.accepted,
+          "Connections that were taken."),
+    COUNT("penstock_connections_refused_total", "", connections.refused,
+          "Connections closed at once because there were too many."),
+    of_shard("penstock_requests_total", Type::kCounter, "", "shard, api",
+             "Requests, by Kafka's name of the API.", write_requests),
+    of_shard("penstock_request_errors_total", Type::kCounter, "", "shard, api, class",
+             "Errors in answers, one for each topic or partition: client (cannot be done), retry "
+             "(later, or elsewhere), storage (the device), damage (what is stored).",
+             write_errors),
+    COUNT("penstock_refused_requests_total", "", broker.refused_requests,
+          "Requests that could not be followed; their connection was closed."),
+};
+
+constexpr Metric kLoopMetrics[] = {
+    COUNT("penstock_event_loop_turns_total", "", loop.turn_count, "Turns of the shard's event loop."),
+    of_shard("penstock_event_loop_stalls_total", Type::kCounter, "", "shard, cause",
+             "Turns of more than 1 ms: storage (handing operations to the kernel took that long by "
+             "itself) or other.",
+             write_stalls),
+    of_shard(
+        "penstock_event_loop_longest_turn_seconds", Type::kGauge, "seconds", "shard, cause",
+        "The longest turn since the start: what storage took of it, and turns that it did not stall.",
+        write_longest_turns),
+    RING_COUNT("penstock_uring_enters_total", enter_count,
+               "System calls of the shard's io_uring; 0 without one."),
+    RING_COUNT("penstock_uring_operations_total", submitted_count, "Operations handed to it."),
+    RING_COUNT("penstock_uring_queue_full_total", queue_full_count,
+               "Operations that found its queue full."),
+    RING_COUNT("penstock_uring_turned_away_total", turned_away_count,
+               "Operations that the kernel turned away; they were made again."),
+};
+
+#undef COUNT
+#undef GAUGE
+#undef SERVER_GAUGE
+#undef RING_COUNT
+
+constexpr std::span<const Metric> kMetrics[] = {kServerMetrics, kLogMetrics,     kReadMetrics,
+                                                kUpkeepMetrics, kServingMetrics, kLoopMetrics};
+
+std::vector<std::string> shard_labels(std::size_t count) {
+  std::vector<std::string> labels;
+  for (std::size_t i = 0; i < count; ++i) labels.push_back(fmt::format("shard=\"{}\"", i));
+  return labels;
+}
+
+}  // namespace
+
+std::string metrics_text(const ServerStats& server, const AllShardStats& shards) {
+  std::string text;
+  const std::vector<std::string> labels = shard_labels(shards.size());
+  for (const std::span<const Metric> part : kMetrics) {
+    for (const Metric& metric : part) {
+      fmt::format_to(std::back_inserter(text), "# HELP {} {}\n# TYPE {} {}\n", metric.name, metric.help,
+                     metric.name, to_string(metric.type));
+      Samples samples(text, metric.name);
+      if (metric.of_server != nullptr) metric.of_server(server, shards, samples);
+      for (std::size_t i = 0; metric.of_shard != nullptr && i < shards.size(); ++i) {
+        if (shards[i]) metric.of_shard(*shards[i], labels[i], samples);
+      }
+    }
+  }
+  return text;
+}
+
+std::string metrics_reference() {
+  std::string text;
+  for (const std::span<const Metric> part : kMetrics) {
+    for (const Metric& metric : part) {
+      fmt::format_to(std::back_inserter(text), "| `{}` | {} | {} | {} | {} |\n", metric.name,
+                     to_string(metric.type), metric.unit, metric.labels, metric.help);
+    }
+  }
+  return text;
+}
+
+}  // namespace penstock::server

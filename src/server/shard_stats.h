@@ -1,0 +1,39 @@
+// ShardStats: everything that one shard counts, copied at one moment.
+//
+// Threading: made on the shard's thread, then a plain value.
+#pragma once
+
+#include <optional>
+
+#include "broker/broker_stats.h"
+#include "disk/uring_reactor.h"
+#include "log/catch_up.h"
+#include "log/log_stats.h"
+#include "log/segment_cache.h"
+#include "log/segment_pool.h"
+#include "task/loop_watch.h"
+
+namespace penstock::server {
+
+struct ConnectionStats {
+  std::uint64_t open = 0;
+  std::uint64_t accepted = 0;
+  std::uint64_t refused = 0;  // there were too many
+};
+
+struct ShardStats {
+  LoopWatch::Stats loop;
+  std::optional<UringStats> ring;  // nothing without io_uring
+  log::LogStats log;
+  log::SegmentPoolStats pool;
+  std::uint64_t pool_spare_bytes = 0;
+  std::uint64_t pool_ready_files = 0;
+  log::CatchUpStats catch_up;
+  std::uint64_t cursors = 0;
+  log::SegmentCacheStats cache;  // zeros when there is none
+  broker::BrokerStats broker;
+  broker::PartitionCounts partitions;
+  ConnectionStats connections;
+};
+
+}  // namespace penstock::server
