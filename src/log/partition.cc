@@ -166,10 +166,8 @@ Task<Result<void>> Partition::close() {
       co_return sealed;
   }
   if (!collected_.empty()) {
-    co_return fail(
-        ErrorCode::kNoSpace,
-        "{}: no space to write what is acknowledged from memory; it is kept for the next start",
-        id_.to_string());
+    co_return Unexpected(persist_error_->context(
+        id_.to_string() + ": what is acknowledged from memory is kept for the next start"));
   }
   co_return co_await remove_unsynced();
 }

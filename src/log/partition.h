@@ -349,6 +349,7 @@ class Partition {
   bool is_arena_unsupported_ = false;
   Instant make_arena_at_;
   Unpersisted unpersisted_;
+  std::optional<Error> persist_error_;  // why what collects could not be written at the last try
   Instant persist_at_;
   bool persist_timer_runs_ = false;
   Event persist_timer_;

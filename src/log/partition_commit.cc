@@ -168,7 +168,9 @@ void Partition::fail_collected(const Error& error) {
   marks_.append_end = std::max(marks_.written_end, marks_.high_watermark);
   leave_below_ = marks_.written_end;
   for (const CommitRef& commit : failed) settle(*commit, error);
-  if (!collected_.empty()) try_again_later();
+  if (collected_.empty()) return;
+  persist_error_ = error;
+  try_again_later();
 }
 
 // A write failed: what the device holds of it, nobody knows. No more writes until it has been read

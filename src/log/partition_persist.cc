@@ -75,7 +75,7 @@ Task<void> Partition::persist_in_time(Gate::Hold) {
   persist_timer_runs_ = false;
 }
 
-// The disk was full. What is acknowledged stays where it is.
+// The disk was full, or no segment could be made. What is acknowledged stays where it is.
 void Partition::try_again_later() {
   unpersisted_ = {};
   for (const CommitRef& commit : collected_) {
@@ -86,17 +86,15 @@ void Partition::try_again_later() {
   start_persist_timer();
 }
 
-// Waits until everything below `end`, which is acknowledged, is on the device. kNoSpace, kFenced.
+// Waits until everything below `end`, which is acknowledged, is on the device. Errors: why that cannot
+// be done now; kFenced.
 Task<Result<void>> Partition::persist_below(Offset end) {
   if (marks_.durable_end >= end) co_return Result<void>();
   persist_collected();
   start_committing();
   while (marks_.durable_end < end) {
     if (fence_) co_return Unexpected(*fence_);
-    if (!committing_ && in_flight_.empty()) {
-      co_return fail(ErrorCode::kNoSpace, "{}: no space to write what is acknowledged from memory",
-                     id_.to_string());
-    }
+    if (!committing_ && in_flight_.empty()) co_return Unexpected(*persist_error_);
     co_await commit_finished_.wait();
   }
   co_return Result<void>();
