@@ -17,8 +17,11 @@ BROKEN_PROMISE = 3  # ack_recorder's exit code
 TOPIC_KINDS = {
     "default": {},
     "kept-for-a-week": {"retention.ms": "604800000"},
+    "batch": {"commit": "batch"},
+    "rewritten": {"tail": "rewrite"},
+    "rewritten-batch": {"commit": "batch", "tail": "rewrite", "flush.ms": "20"},
 }
-KINDS_THAT_MAY_LOSE_THEIR_TAIL = set()
+KINDS_THAT_MAY_LOSE_THEIR_TAIL = {"batch", "rewritten-batch"}
 
 # Of each ack_recorder: what makes it different. None: python3-kafka.
 LOADS = {
