@@ -20,13 +20,16 @@ class CommitGaps {
   // A commit that is on its way to the device.
   class Hold {
    public:
-    explicit Hold(CommitGaps& gaps) : gaps_(gaps) { ++gaps_.commit_count_; }
+    explicit Hold(CommitGaps& gaps) : gaps_(gaps), entered_(gaps.scheduler_.now()) {
+      ++gaps_.commit_count_;
+    }
     Hold(const Hold&) = delete;
     Hold& operator=(const Hold&) = delete;
-    ~Hold() { gaps_.leave(); }
+    ~Hold() { gaps_.leave(entered_); }
 
    private:
     CommitGaps& gaps_;
+    Instant entered_;
   };
 
   explicit CommitGaps(Scheduler& scheduler) : scheduler_(scheduler), changed_(scheduler) {}
@@ -43,14 +46,20 @@ class CommitGaps {
     return is_gap() && (!last_left_ || scheduler_.now() - *last_left_ >= time);
   }
 
+  // How long a commit takes, of late; zero before the first one has left.
+  Duration commit_time() const { return commit_time_; }
+
   // Waits for the next gap to begin, for a pulse(), or for `deadline`.
   Task<bool> wait_until(Instant deadline) { return changed_.wait_until(deadline); }
   // Has all who wait look again.
   void pulse() { changed_.pulse(); }
 
  private:
-  void leave() {
+  void leave(Instant entered) {
     PENSTOCK_ASSERT(commit_count_ > 0, "a commit left twice");
+    // A moving average: each commit counts an eighth.
+    constexpr int kWeight = 8;
+    commit_time_ += (scheduler_.now() - entered - commit_time_) / kWeight;
     if (--commit_count_ > 0) return;
     last_left_ = scheduler_.now();
     changed_.pulse();
@@ -58,6 +67,7 @@ class CommitGaps {
 
   Scheduler& scheduler_;
   std::size_t commit_count_ = 0;
+  Duration commit_time_{};
   std::optional<Instant> last_left_;  // when the newest gap began
   Event changed_;
 };

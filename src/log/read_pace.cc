@@ -24,7 +24,7 @@ Task<Result<std::size_t>> ReadPace::read(File& file, FilePosition from, MutableB
     const MutableBytes rest = into.subspan(filled);
     const bool is_quiet = gaps_.is_quiet_for(kQuietAfter);
     const MutableBytes piece =
-        is_quiet ? rest : rest.first(std::min<std::size_t>(rest.size(), kPieceBytes));
+        is_quiet ? rest : rest.first(std::min<std::size_t>(rest.size(), piece_bytes()));
     auto read = is_quiet ? co_await read_whole(file, from + filled, piece)
                          : co_await read_piece(file, from + filled, piece);
     if (!read) co_return read;
@@ -32,6 +32,13 @@ Task<Result<std::size_t>> ReadPace::read(File& file, FilePosition from, MutableB
     if (*read < piece.size()) break;
   }
   co_return filled;
+}
+
+std::uint64_t ReadPace::piece_bytes() const {
+  const auto commit_us =
+      std::chrono::duration_cast<std::chrono::microseconds>(gaps_.commit_time()).count();
+  const std::uint64_t bytes = static_cast<std::uint64_t>(commit_us) * kPieceBytesPerCommitMicrosecond;
+  return std::clamp(align_down(bytes, kBlockBytes), kPieceBytes, kLargestPieceBytes);
 }
 
 Task<Result<std::size_t>> ReadPace::read_piece(File& file, FilePosition from, MutableBytes into) {

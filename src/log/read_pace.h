@@ -25,6 +25,10 @@ class ReadPace {
   // A commit that comes while a piece is being read is late by what is left of it: as small as the
   // chunks of zeros, for the same reason (zero_pace.h).
   static constexpr std::uint64_t kPieceBytes = 32 * kKiB;
+  // Where commits take longer, larger ones hardly show: so much for each microsecond of a commit is a
+  // tenth of it on a device that reads 1 GB/s. Up to this, which is what a reader asks for at a time.
+  static constexpr std::uint64_t kPieceBytesPerCommitMicrosecond = 100;
+  static constexpr std::uint64_t kLargestPieceBytes = 512 * kKiB;
   // The longest that commits hold a piece back. With commits of 100 us one after the other, one in a
   // hundred then meets a piece.
   static constexpr Duration kLongestHold = std::chrono::milliseconds(10);
@@ -40,6 +44,9 @@ class ReadPace {
   // returns how many bytes, fewer only at the end of the file. Errors: the device's; kClosed, soon
   // after `owner` has been closed.
   Task<Result<std::size_t>> read(File& file, FilePosition from, MutableBytes into, const Gate& owner);
+
+  // What one piece has now.
+  std::uint64_t piece_bytes() const;
 
  private:
   Task<Result<std::size_t>> read_piece(File& file, FilePosition from, MutableBytes into);

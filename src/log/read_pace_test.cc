@@ -10,6 +10,7 @@
 namespace penstock::log {
 namespace {
 
+using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
@@ -105,12 +106,12 @@ TEST_F(ReadPaceTest, WhileCommitsComeOnePieceAtATimeIsRead) {
 }
 
 TEST_F(ReadPaceTest, APieceWaitsUntilTheLastCommitHasLeft) {
-  start_commit(milliseconds(3));
+  start_commit(microseconds(300));
   const Instant second = now();
-  start_commit(milliseconds(5));
+  start_commit(microseconds(500));
   start_read(0, 2 * kPiece);
   sleep(milliseconds(20));
-  EXPECT_EQ(reads_by_[0].ended - second, milliseconds(5) + 2 * kReadTime);
+  EXPECT_EQ(reads_by_[0].ended - second, microseconds(500) + 2 * kReadTime);
 }
 
 TEST_F(ReadPaceTest, CommitsWithoutAGapHoldEachPieceBackForABoundedTime) {
@@ -119,6 +120,26 @@ TEST_F(ReadPaceTest, CommitsWithoutAGapHoldEachPieceBackForABoundedTime) {
   start_read(0, 4 * kPiece);
   sleep(seconds(1));
   EXPECT_EQ(reads_by_[0].ended - begin, 4 * (ReadPace::kLongestHold + kReadTime));
+}
+
+TEST_F(ReadPaceTest, WhereCommitsTakeLongPiecesAreLarger) {
+  EXPECT_EQ(pace_.piece_bytes(), kPiece);
+  for (int i = 0; i < 40; ++i) {
+    start_commit(microseconds(100));
+    sleep(microseconds(100));
+  }
+  EXPECT_EQ(pace_.piece_bytes(), kPiece);
+  for (int i = 0; i < 40; ++i) {
+    start_commit(milliseconds(4));
+    sleep(milliseconds(4));
+  }
+  EXPECT_GT(pace_.piece_bytes(), 350 * kKiB);
+  EXPECT_LE(pace_.piece_bytes(), 400 * kKiB);
+  for (int i = 0; i < 40; ++i) {
+    start_commit(seconds(1));
+    sleep(seconds(1));
+  }
+  EXPECT_EQ(pace_.piece_bytes(), ReadPace::kLargestPieceBytes);
 }
 
 TEST_F(ReadPaceTest, AQuietTimeAfterTheLastCommitReadsGoOutWholeAgain) {

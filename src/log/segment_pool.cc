@@ -20,12 +20,12 @@ constexpr std::uint64_t kSpaceForSparesDivisor = 16;
 
 // One piece of zeros for all pools: they never change.
 const SharedSlice& zeros() {
-  static const SharedSlice kZeros = [] {
+  static const SharedSlice piece = [] {
     AlignedBuffer buffer(ZeroPace::kRushChunkBytes);
     std::memset(buffer.data(), 0, buffer.capacity());
     return std::move(buffer).freeze(ZeroPace::kRushChunkBytes);
   }();
-  return kZeros;
+  return piece;
 }
 
 std::optional<std::uint64_t> number_of(std::string_view name) {

@@ -22,7 +22,7 @@ SegmentRewrite::SegmentRewrite(Context context, SegmentRef source, Salt salt)
       source_(std::move(source)),
       target_(std::make_shared<Segment>()),
       path_(source_->path() + std::string(kTemporarySuffix)),
-      demand_(context.zeros) {
+      demand_(context_.zeros) {
   PENSTOCK_ASSERT(source_->sealed && source_->damaged.empty(), "whole and finished segments only");
   target_->header = source_->header;
   target_->header.salt = salt;
