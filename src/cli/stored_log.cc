@@ -36,7 +36,7 @@ std::optional<std::int32_t> partition_number(std::string_view name) {
 // Upwards from `path`.
 std::optional<fs::path> find_lock(fs::path path) {
   for (int level = 0; level < kLockSearchLevels; ++level, path = path.parent_path()) {
-    const fs::path lock = path / DirectoryLock::kFileName;
+    fs::path lock = path / DirectoryLock::kFileName;
     std::error_code failed;
     if (fs::exists(lock, failed)) return lock;
   }

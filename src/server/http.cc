@@ -72,7 +72,9 @@ bool is_token(std::string_view text) {
   });
 }
 
-HttpResponse refuse(int status, std::string why) { return {.status = status, .body = why + "\n"}; }
+HttpResponse refuse(int status, std::string_view why) {
+  return {.status = status, .body = std::string(why) + "\n"};
+}
 
 std::optional<HttpResponse> parse_request_line(std::string_view line, HttpRequest& request) {
   const std::size_t method_end = line.find(' ');

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/units.h"
 
 namespace penstock::server {
 
@@ -28,8 +29,8 @@ struct HttpResponse {
 
 struct HttpLimits {
   // Of the request line and all header lines together.
-  std::size_t head_bytes = 8 * 1024;
-  std::uint64_t body_bytes = 4 * 1024;
+  std::size_t head_bytes = 8 * kKiB;
+  std::uint64_t body_bytes = 4 * kKiB;
 };
 
 // How many bytes the head at the front of `received` takes, its empty line included; nothing when that
