@@ -119,7 +119,7 @@ class TornWritesCampaign final : public Campaign {
     return "every write of a script in flight at a power cut, torn at every 512-byte cut";
   }
   std::uint64_t full_cases() const override { return 500; }
-  std::uint64_t test_cases() const override { return 8; }
+  std::uint64_t test_cases() const override { return 4; }
   std::vector<std::string_view> must_meet() const override { return {"cuts", "batches acknowledged"}; }
   void run_case(std::uint64_t number, const CaseOptions& options, CaseResult& result) override {
     TornWritesCase(number, options, result).run();

@@ -118,7 +118,10 @@ TEST_F(CatchUpReads, WindowsAreOnTheirWayBetweenFetches) {
 }
 
 TEST_F(CatchUpReads, BesideCommitsOldDataIsReadInPieces) {
-  start();
+  LogMachineOptions options = on_slow_device();
+  // Commits are so short that pieces are the smallest.
+  options.disk.latency_min = options.disk.latency_max = std::chrono::microseconds(100);
+  start(options);
   fill();
   machine_->append_ok(appended_++, kShape);
   device_reads_ = 0;

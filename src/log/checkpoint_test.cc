@@ -199,6 +199,27 @@ TEST_F(PartitionCheckpoint, OneThatCannotBeWrittenStopsNothing) {
   EXPECT_GE(machine.marks().high_watermark, Offset{9});
 }
 
+TEST_F(PartitionCheckpoint, OneWrongReadAtTheEndCostsNothing) {
+  for (std::uint64_t nth = 1; nth <= 6; ++nth) {
+    SimStorage storage;
+    {
+      LogMachine machine(storage, options());
+      machine.start();
+      for (std::uint64_t seed = 0; seed < 10; ++seed) machine.append_ok(seed, kLarge);
+      machine.die(SimCrash::kPowerCut);
+    }
+    LogMachine machine(storage, options());
+    machine.disk.inject({.op = SimOp::kRead,
+                         .path_part = ".seg",
+                         .nth = nth,
+                         .kind = SimFaultKind::kMisdirected,
+                         .misdirected_to = FilePosition{0}});
+    machine.start();
+    EXPECT_EQ(machine.marks().high_watermark, Offset{10}) << nth;
+    EXPECT_EQ(machine.report().findings, std::vector<std::string>{}) << nth;
+  }
+}
+
 // ---- how far behind its end a segment is looked at
 
 TEST(CommitReach, AScanLooksNoFurtherThanItsCommitsReach) {
