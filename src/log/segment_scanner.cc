@@ -7,6 +7,13 @@
 
 namespace penstock::log {
 
+namespace {
+
+// Looked through at a time for the beginning of an entry.
+constexpr std::uint64_t kSearchBytes = 16 * kKiB;
+
+}  // namespace
+
 Task<Result<std::optional<Entry>>> SegmentScanner::next() {
   auto entry = co_await entry_at(place_);
   if (!entry) co_return entry;
@@ -46,10 +53,13 @@ Task<Result<FilePosition>> SegmentScanner::next_candidate(FilePosition from, Fil
   std::array<std::byte, sizeof(kEntryMagic)> magic;
   store_le<std::uint32_t>(magic, 0, kEntryMagic);
   while (from < limit) {
-    auto bytes = co_await bytes_at(from, std::min<std::uint64_t>(kBlockBytes, limit - from));
+    auto bytes = co_await bytes_at(from, std::min<std::uint64_t>(kSearchBytes, limit - from));
     if (!bytes) co_return Unexpected(bytes.error());
-    const auto found = std::ranges::search(*bytes, magic);
-    if (!found.empty()) co_return from + static_cast<std::uint64_t>(found.begin() - bytes->begin());
+    // Not std::search, which takes a nanosecond and more for a byte.
+    const void* found = ::memmem(bytes->data(), bytes->size(), magic.data(), magic.size());
+    if (found != nullptr) {
+      co_return from + static_cast<std::uint64_t>(static_cast<const std::byte*>(found) - bytes->data());
+    }
     if (bytes->size() < magic.size()) break;
     // The magic may begin in the last bytes of these.
     from = from + (bytes->size() - (magic.size() - 1));
