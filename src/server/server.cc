@@ -50,9 +50,11 @@ Result<void> wait_for_all(std::vector<std::future<Result<void>>> results) {
 // What recovery had to do, in one line, and the damage that it found, a line each.
 void log_recovery(const log::RecoveryReport& report, const std::string& stopped_at) {
   for (const std::string& finding : report.findings) spdlog::error("damage: {}", finding);
-  const std::string scan = fmt::format("scanned {} segments, {} bytes; {} torn bytes; {} findings",
-                                       report.scanned_segment_count, report.scanned_bytes,
-                                       report.torn_bytes, report.findings.size());
+  const std::string scan = fmt::format(
+      "scanned {} segments, {} bytes; {} torn bytes; {} records that were acknowledged from memory; {} "
+      "findings",
+      report.scanned_segment_count, report.scanned_bytes, report.torn_bytes, report.unsynced_records,
+      report.findings.size());
   if (stopped_at.empty()) {
     spdlog::info("recovering after an unclean stop: {}", scan);
   } else if (report.scanned_segment_count == 0) {
