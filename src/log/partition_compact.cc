@@ -52,7 +52,7 @@ Task<Result<void>> Partition::compact_all(CompactionOptions options, CompactionR
              is_worth_rewriting(*segment, options.pad_share_min);
     });
     if (next == segments_.end()) co_return Result<void>();
-    SegmentRef source = *next;
+    const SegmentRef source = share(*next);
     last_number = source->header.number;
     auto space = co_await context_.disk.space(directory_);
     if (!space) co_return Unexpected(space.error());
@@ -96,7 +96,7 @@ Task<Result<void>> Partition::compact_segment(SegmentRef source, std::uint64_t b
 // stay as it is.
 Task<Result<bool>> Partition::install(const SegmentRewrite& rewrite, SegmentRef target,
                                       CompactionReport& totals) {
-  SegmentRef source = rewrite.source();
+  const SegmentRef source = share(rewrite.source());
   const auto place = [&] { return std::ranges::find(segments_, source); };
   const bool may_go = place() != segments_.end() && source->sealed && source->damaged.empty() &&
                       !source->removed && !fence_ && !gate_.is_closed();

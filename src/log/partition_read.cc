@@ -83,7 +83,7 @@ Task<Result<std::optional<SharedSlice>>> Partition::find_time(std::int64_t times
       return segment->header.number > last_number && segment->index.find_time(timestamp_ms);
     });
     if (next == segments_.end()) co_return find_time_unpersisted(timestamp_ms);
-    SegmentRef segment = *next;
+    const SegmentRef segment = share(*next);
     const Offset end = segment->next_offset;
     auto found = co_await find_time_in(segment, timestamp_ms);
     if (!found || *found) co_return found;

@@ -87,6 +87,9 @@ struct Segment {
 
 using SegmentRef = std::shared_ptr<Segment>;
 
+// A share of its own, for across suspension points, where lists of segments change.
+inline SegmentRef share(const SegmentRef& segment) { return segment; }
+
 // The next entry, which must be the one of `expected`, or, to step over damage in front of what is
 // asked for, a later one up to `latest`. kCorrupt, with path and offset, when there is none.
 Task<Result<Entry>> read_expected(SegmentScanner& scanner, const Segment& segment, Offset expected,
