@@ -6,10 +6,13 @@ namespace penstock::log {
 
 namespace {
 
-// Half of what is overdue: where commits come so fast that small chunks are too slow, the chunks settle
-// at a size that keeps up, and the roll does not wait for the rest.
+// What is due goes out in steps: a partition that does nothing but commit needs its next segment as
+// fast as it fills this one, and small chunks would meet one in eight of its commits; so large ones
+// meet one in a hundred. A file that is smaller has smaller ones.
+constexpr std::uint64_t kStepsOfAFile = 8;
+
 std::uint64_t overdue_chunk(std::uint64_t overdue_bytes) {
-  return std::clamp(align_down(overdue_bytes / 2, ZeroPace::kChunkBytes), ZeroPace::kChunkBytes,
+  return std::clamp(align_down(overdue_bytes, ZeroPace::kChunkBytes), ZeroPace::kChunkBytes,
                     ZeroPace::kRushChunkBytes);
 }
 
@@ -21,7 +24,11 @@ Task<Result<std::uint64_t>> ZeroPace::next_chunk(const ZeroDemand& demand, std::
     if (demand.is_awaited_) co_return kRushChunkBytes;
     const auto due_bytes =
         static_cast<std::uint64_t>(demand.due_share_ * static_cast<double>(size_bytes));
-    if (filled_bytes < due_bytes) co_return overdue_chunk(due_bytes - filled_bytes);
+    const bool is_all_due = due_bytes >= size_bytes;
+    const std::uint64_t step_bytes = std::min(kRushChunkBytes, size_bytes / kStepsOfAFile);
+    if (filled_bytes < due_bytes && (is_all_due || due_bytes - filled_bytes >= step_bytes)) {
+      co_return overdue_chunk(due_bytes - filled_bytes);
+    }
 
     const Instant held_until = gaps_.is_gap() ? ahead_from_ : ahead_from_ + kLongestHold;
     if (scheduler_.now() >= held_until) {

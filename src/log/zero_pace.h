@@ -24,7 +24,8 @@ class ZeroPace {
   // Ahead of need. Small, because a commit that comes in the meantime is late by the time that it
   // takes: 32 KiB hardly show in the 99th percentile, 64 KiB do at times (docs/benchmarks.md).
   static constexpr std::uint64_t kChunkBytes = 32 * kKiB;
-  // When somebody waits: large enough for the device's full speed with one at a time.
+  // When somebody waits, or so much is due: large enough for the device's full speed with one at a
+  // time.
   static constexpr std::uint64_t kRushChunkBytes = 512 * kKiB;
   // The longest that commits hold a chunk back. With commits of 100 us one after the other, one in a
   // hundred then meets zeros that nobody needs yet, so the 99th percentile does not; and a file of

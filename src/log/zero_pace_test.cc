@@ -145,7 +145,7 @@ TEST_F(Pace, WhatIsDueIsNotHeldBack) {
   sleep(milliseconds(10));
 }
 
-TEST_F(Pace, ChunksGrowWithWhatIsOverdue) {
+TEST_F(Pace, WhatIsDueGoesOutInLargeSteps) {
   ZeroPace pace(scheduler_, gaps_, kRate);
   ZeroDemand demand(pace);
   constexpr std::uint64_t kSize = 128 * kMiB;
@@ -153,10 +153,13 @@ TEST_F(Pace, ChunksGrowWithWhatIsOverdue) {
     demand.raise_to(due_share);
     return scheduler_.run(pace.next_chunk(demand, filled_bytes, kSize));
   };
-  EXPECT_EQ(chunk_at(0.5, kSize / 2 - kBlockBytes), kChunk) << "a commit or two";
+  EXPECT_EQ(chunk_at(0.5, kSize / 2 - kBlockBytes), kChunk)
+      << "a commit or two: no step, a chunk ahead of need";
   EXPECT_EQ(chunk_at(0.5, kSize / 2 - 3 * kChunk), kChunk);
-  EXPECT_EQ(chunk_at(0.5, kSize / 2 - 8 * kChunk), 4 * kChunk) << "half of it";
+  EXPECT_EQ(chunk_at(0.5, kSize / 2 - 15 * kChunk), kChunk);
+  EXPECT_EQ(chunk_at(0.5, kSize / 2 - 16 * kChunk), ZeroPace::kRushChunkBytes);
   EXPECT_EQ(chunk_at(0.5, 0), ZeroPace::kRushChunkBytes) << "and no more than at full speed";
+  EXPECT_EQ(chunk_at(1, kSize - 2 * kChunk), 2 * kChunk) << "all of it is due: the rest";
 }
 
 TEST_F(Pace, ABacklogIsWorkedOffInFewChunks) {
