@@ -101,10 +101,12 @@ class Scan {
     const BatchHeader& batch = entry.batch_header;
     // What is missing in front of a segment's first entry, nothing was skipped in it for.
     const bool missing_before = segment_.empty() && entry.position == kFirstCommit;
-    if (expected_ && batch.base_offset > *expected_ && !missing_before) {
-      segment_.damaged.push_back(DamagedRange{*expected_, batch.base_offset, here});
-    }
+    const bool is_damage = expected_ && batch.base_offset > *expected_ && !missing_before;
+    if (is_damage) segment_.damaged.push_back(DamagedRange{*expected_, batch.base_offset, here});
+    // A segment whose first entries are damaged begins with them all the same.
+    const bool begins_damaged = is_damage && segment_.empty();
     segment_.note(batch, entry.position, entry.header.entry_bytes());
+    if (begins_damaged) segment_.base_offset = *expected_;
     segment_.commit_sequence = entry.header.commit_sequence;
     vouched_end_ = std::max(vouched_end_, entry.header.durable_end);
     expected_ = batch.next_offset();
