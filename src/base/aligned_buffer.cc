@@ -6,18 +6,34 @@
 #include <cstring>
 #include <new>
 
+#include "base/block_heap.h"
+
 namespace penstock {
 
 namespace {
 
 constexpr std::size_t kHugePageBytes = 2 * kMiB;
 
-// So that the pages are there when the kernel pins them. btrfs does not fault them in while it reads
-// (btrfs_direct_read, Linux 6.18): it reads through the page cache into memory that was never touched.
-void touch_pages(MutableBytes memory) {
-  for (std::size_t at = 0; at < memory.size(); at += kBlockBytes) {
-    *static_cast<volatile std::byte*>(memory.data() + at) = std::byte{0};
-  }
+// AddressSanitizer finds misuse of memory that malloc gave, and of no other.
+constexpr bool uses_block_heap() {
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+  return false;
+#endif
+#endif
+  return true;
+}
+
+std::byte* allocate(std::size_t capacity_bytes) {
+  const bool is_huge = capacity_bytes >= kHugePageBytes;
+  const std::size_t alignment = is_huge ? kHugePageBytes : kBlockBytes;
+  const std::size_t size_bytes = align_up(capacity_bytes, alignment);
+  auto* bytes = static_cast<std::byte*>(std::aligned_alloc(alignment, size_bytes));
+  if (bytes == nullptr) throw std::bad_alloc();
+  // Advice: without huge pages it is as correct, and slower.
+  if (is_huge) ::madvise(bytes, size_bytes, MADV_HUGEPAGE);
+  touch_pages({bytes, capacity_bytes});
+  return bytes;
 }
 
 }  // namespace
@@ -25,14 +41,11 @@ void touch_pages(MutableBytes memory) {
 AlignedBuffer::AlignedBuffer(std::size_t capacity_bytes)
     : capacity_(align_up(capacity_bytes, kBlockBytes)) {
   if (capacity_ == 0) return;
-  const bool is_huge = capacity_ >= kHugePageBytes;
-  const std::size_t alignment = is_huge ? kHugePageBytes : kBlockBytes;
-  auto* bytes = static_cast<std::byte*>(std::aligned_alloc(alignment, align_up(capacity_, alignment)));
-  if (bytes == nullptr) throw std::bad_alloc();
-  bytes_.reset(bytes);
-  // Advice: without huge pages it is as correct, and slower.
-  if (is_huge) ::madvise(bytes, align_up(capacity_, alignment), MADV_HUGEPAGE);
-  touch_pages({bytes, capacity_});
+  const bool is_small = uses_block_heap() && capacity_ <= BlockHeap::kLargestBytes;
+  bytes_ = is_small ? std::unique_ptr<std::byte, Free>(BlockHeap::instance().take(capacity_),
+                                                       Free(Free::Origin::kBlockHeap, capacity_))
+                    : std::unique_ptr<std::byte, Free>(allocate(capacity_),
+                                                       Free(Free::Origin::kMalloc, capacity_));
 }
 
 AlignedBuffer AlignedBuffer::borrow(MutableBytes memory) {
@@ -40,13 +53,17 @@ AlignedBuffer AlignedBuffer::borrow(MutableBytes memory) {
                       is_aligned(memory.size(), kBlockBytes),
                   "a borrowed buffer is not made of whole blocks");
   AlignedBuffer buffer;
-  buffer.bytes_ = std::unique_ptr<std::byte, Free>(memory.data(), Free(true));
+  buffer.bytes_ = std::unique_ptr<std::byte, Free>(memory.data(), Free());
   buffer.capacity_ = memory.size();
   return buffer;
 }
 
-void AlignedBuffer::Free::operator()(const std::byte* bytes) const {
-  if (!borrowed) std::free(const_cast<std::byte*>(bytes));
+void AlignedBuffer::Free::operator()(std::byte* bytes) const {
+  switch (origin) {
+    case Origin::kBorrowed: return;
+    case Origin::kBlockHeap: BlockHeap::instance().give_back(bytes, capacity_bytes); return;
+    case Origin::kMalloc: std::free(bytes); return;
+  }
 }
 
 SharedSlice AlignedBuffer::freeze(std::size_t size_bytes) && {
@@ -54,7 +71,8 @@ SharedSlice AlignedBuffer::freeze(std::size_t size_bytes) && {
   const ByteView bytes(bytes_.get(), size_bytes);
   capacity_ = 0;
   const Free free = bytes_.get_deleter();
-  return {std::shared_ptr<const std::byte>(bytes_.release(), free), bytes};
+  std::shared_ptr<std::byte> owner(bytes_.release(), free);
+  return {std::move(owner), bytes};
 }
 
 SharedSlice SharedSlice::copy_of(ByteView bytes) {

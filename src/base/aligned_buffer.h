@@ -22,9 +22,8 @@ class SharedSlice;
 class AlignedBuffer {
  public:
   AlignedBuffer() = default;
-  // `capacity_bytes` is rounded up to whole blocks. The contents are not initialised. From 2 MiB on the
-  // memory is on huge pages, where the system has them: to pin it for the device costs one page then,
-  // and not 512.
+  // `capacity_bytes` is rounded up to whole blocks. The contents are not initialised. The memory is on
+  // huge pages, where the system has them: to pin it for the device costs one page then, and not 512.
   explicit AlignedBuffer(std::size_t capacity_bytes);
   // Memory of somebody else, who keeps it alive and unused until the buffer, and what was frozen of it,
   // are gone. Address and size are whole blocks (asserted). This is how a read lands in a caller's own
@@ -50,11 +49,14 @@ class AlignedBuffer {
 
  private:
   struct Free {
-    Free() : Free(false) {}
-    explicit Free(bool is_borrowed) : borrowed(is_borrowed) {}
-    void operator()(const std::byte* bytes) const;
+    enum class Origin { kBorrowed, kBlockHeap, kMalloc };
 
-    bool borrowed;
+    Free() : Free(Origin::kBorrowed, 0) {}
+    Free(Origin where_from, std::size_t size_bytes) : origin(where_from), capacity_bytes(size_bytes) {}
+    void operator()(std::byte* bytes) const;
+
+    Origin origin;
+    std::size_t capacity_bytes;
   };
 
   std::unique_ptr<std::byte, Free> bytes_;

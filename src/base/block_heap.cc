@@ -1,0 +1,167 @@
+#include "base/block_heap.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <new>
+
+#include "base/assert.h"
+
+namespace penstock {
+
+namespace {
+
+// In blocks.
+constexpr std::array<std::size_t, 28> kSizes = {1,  2,  3,   4,   5,   6,   7,   8,  10, 12,
+                                                14, 16, 20,  24,  28,  32,  40,  48, 56, 64,
+                                                80, 96, 112, 128, 160, 192, 224, 256};
+static_assert(kSizes.back() * kBlockBytes == BlockHeap::kLargestBytes);
+
+std::size_t size_class_of(std::size_t size_bytes) {
+  PENSTOCK_ASSERT(size_bytes > 0 && size_bytes <= BlockHeap::kLargestBytes,
+                  "the heap is for buffers of up to 1 MiB");
+  const std::size_t blocks = align_up(size_bytes, kBlockBytes) / kBlockBytes;
+  return static_cast<std::size_t>(std::ranges::lower_bound(kSizes, blocks) - kSizes.begin());
+}
+
+std::byte* new_chunk_memory() {
+  auto* bytes =
+      static_cast<std::byte*>(std::aligned_alloc(BlockHeap::kChunkBytes, BlockHeap::kChunkBytes));
+  if (bytes == nullptr) throw std::bad_alloc();
+  // Advice: without huge pages it is as correct, and slower.
+  ::madvise(bytes, BlockHeap::kChunkBytes, MADV_HUGEPAGE);
+  touch_pages({bytes, BlockHeap::kChunkBytes});
+  return bytes;
+}
+
+struct FreeMemory {
+  void operator()(std::byte* bytes) const { std::free(bytes); }
+};
+
+}  // namespace
+
+struct BlockHeap::Chunk {
+  std::unique_ptr<std::byte, FreeMemory> memory;
+  std::size_t size_class = 0;
+  std::size_t used_count = 0;
+  std::size_t never_used = 0;              // index of the first part that was never taken
+  std::vector<std::uint16_t> used_before;  // parts that are free again, the newest last
+  std::size_t place = 0;                   // in the list of those with room
+
+  std::size_t part_bytes() const { return kSizes[size_class] * kBlockBytes; }
+  bool has_room() const { return !used_before.empty() || never_used < kChunkBytes / part_bytes(); }
+
+  void serve(std::size_t new_class) {
+    size_class = new_class;
+    never_used = 0;
+    used_before.clear();
+  }
+
+  std::byte* take() {
+    ++used_count;
+    std::size_t index = never_used;
+    if (used_before.empty()) {
+      ++never_used;
+    } else {
+      index = used_before.back();
+      used_before.pop_back();
+    }
+    return memory.get() + index * part_bytes();
+  }
+
+  void give_back(const std::byte* bytes) {
+    const auto offset = static_cast<std::size_t>(bytes - memory.get());
+    PENSTOCK_ASSERT(used_count > 0 && offset % part_bytes() == 0, "not a buffer of this chunk");
+    used_before.push_back(static_cast<std::uint16_t>(offset / part_bytes()));
+    --used_count;
+  }
+};
+
+BlockHeap::BlockHeap() { static_assert(kSizes.size() == kSizeClassCount); }
+
+BlockHeap::~BlockHeap() {
+  PENSTOCK_ASSERT(used_bytes_ == 0, "a heap was destroyed while buffers of it are in use");
+}
+
+BlockHeap& BlockHeap::instance() {
+  static auto* heap = new BlockHeap();  // never destroyed: so may buffers in static objects
+  return *heap;
+}
+
+std::byte* BlockHeap::take(std::size_t size_bytes) {
+  const std::size_t size_class = size_class_of(size_bytes);
+  const std::scoped_lock lock(mutex_);
+  Chunk& chunk = chunk_for(size_class);
+  std::byte* bytes = chunk.take();
+  used_bytes_ += chunk.part_bytes();
+  if (!chunk.has_room()) leave_room_list(chunk);
+  return bytes;
+}
+
+void BlockHeap::give_back(std::byte* bytes, std::size_t size_bytes) {
+  const std::size_t size_class = size_class_of(size_bytes);
+  const std::scoped_lock lock(mutex_);
+  const auto found = chunks_.find(align_down(reinterpret_cast<std::uintptr_t>(bytes), kChunkBytes));
+  PENSTOCK_ASSERT(found != chunks_.end() && found->second->size_class == size_class,
+                  "a buffer went back that the heap did not give, or with another size");
+  Chunk& chunk = *found->second;
+  const bool had_room = chunk.has_room();
+  chunk.give_back(bytes);
+  used_bytes_ -= chunk.part_bytes();
+  if (!had_room) {
+    chunk.place = with_room_[size_class].size();
+    with_room_[size_class].push_back(&chunk);
+  }
+  if (chunk.used_count == 0) retire(chunk);
+}
+
+BlockHeapStats BlockHeap::stats() const {
+  const std::scoped_lock lock(mutex_);
+  return {chunks_.size(), used_bytes_};
+}
+
+// One with room for a part of that size.
+BlockHeap::Chunk& BlockHeap::chunk_for(std::size_t size_class) {
+  std::vector<Chunk*>& with_room = with_room_[size_class];
+  if (!with_room.empty()) return *with_room.back();
+  Chunk* chunk = nullptr;
+  if (spares_.empty()) {
+    auto made = std::make_unique<Chunk>();
+    made->memory.reset(new_chunk_memory());
+    const auto address = reinterpret_cast<std::uintptr_t>(made->memory.get());
+    chunk = chunks_.emplace(address, std::move(made)).first->second.get();
+  } else {
+    chunk = spares_.back();
+    spares_.pop_back();
+  }
+  chunk->serve(size_class);
+  chunk->place = 0;
+  with_room.push_back(chunk);
+  return *chunk;
+}
+
+void BlockHeap::leave_room_list(Chunk& chunk) {
+  std::vector<Chunk*>& with_room = with_room_[chunk.size_class];
+  with_room.back()->place = chunk.place;
+  with_room[chunk.place] = with_room.back();
+  with_room.pop_back();
+}
+
+// Nothing of it is in use.
+void BlockHeap::retire(Chunk& chunk) {
+  leave_room_list(chunk);
+  if (spares_.size() < kSpareChunksMax) {
+    spares_.push_back(&chunk);
+  } else {
+    chunks_.erase(reinterpret_cast<std::uintptr_t>(chunk.memory.get()));
+  }
+}
+
+void touch_pages(MutableBytes memory) {
+  for (std::size_t at = 0; at < memory.size(); at += kBlockBytes) {
+    *static_cast<volatile std::byte*>(memory.data() + at) = std::byte{0};
+  }
+}
+
+}  // namespace penstock

@@ -1,0 +1,73 @@
+// BlockHeap: where aligned buffers of up to 1 MiB come from, cut from huge pages.
+//
+// A device takes memory in physically contiguous pieces. A megabyte from malloc is 256 of them, each to
+// be pinned, mapped and put into the request; on a huge page it is one (docs/benchmarks.md, `ingest`).
+// So buffers are cut from chunks of 2 MiB, each chunk for one size; a chunk of which nothing is in use
+// serves any size again. What was used last is used first, while the caches may still hold it.
+//
+// Ownership: one for the process, never destroyed, so that buffers may outlive everything else.
+// Threading: any thread.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/units.h"
+
+namespace penstock {
+
+struct BlockHeapStats {
+  std::size_t chunk_count = 0;  // of kChunkBytes, spares included
+  std::size_t used_bytes = 0;   // as rounded to the sizes that chunks are cut into
+};
+
+class BlockHeap {
+ public:
+  static constexpr std::size_t kChunkBytes = 2 * kMiB;
+  static constexpr std::size_t kLargestBytes = kMiB;
+  // Chunks that are kept when nothing in them is in use.
+  static constexpr std::size_t kSpareChunksMax = 8;
+
+  static BlockHeap& instance();
+
+  BlockHeap();
+  BlockHeap(const BlockHeap&) = delete;
+  BlockHeap& operator=(const BlockHeap&) = delete;
+  ~BlockHeap();
+
+  // Block-aligned memory of at least `size_bytes`, 1 to kLargestBytes, whose pages are there. Throws
+  // bad_alloc.
+  std::byte* take(std::size_t size_bytes);
+  // `bytes` is what take() gave, for the same size.
+  void give_back(std::byte* bytes, std::size_t size_bytes);
+
+  BlockHeapStats stats() const;
+
+ private:
+  struct Chunk;
+
+  Chunk& chunk_for(std::size_t size_class);
+  void leave_room_list(Chunk& chunk);
+  void retire(Chunk& chunk);
+
+  // Up to 4 blocks each number of them, then four sizes for each doubling.
+  static constexpr std::size_t kSizeClassCount = 28;
+
+  mutable std::mutex mutex_;
+  std::unordered_map<std::uintptr_t, std::unique_ptr<Chunk>> chunks_;  // by address
+  std::array<std::vector<Chunk*>, kSizeClassCount> with_room_;
+  std::vector<Chunk*> spares_;
+  std::size_t used_bytes_ = 0;
+};
+
+// Has the kernel put a page behind each block of `memory`. btrfs does not fault them in while it reads
+// (btrfs_direct_read, Linux 6.18): it reads through the page cache into memory that was never touched.
+void touch_pages(MutableBytes memory);
+
+}  // namespace penstock
