@@ -48,6 +48,13 @@ class RawFile {
     if (::fsync(fd_) != 0) die("cannot sync");
   }
 
+  // Space for [at, at + size_bytes), without writing it.
+  void reserve(std::uint64_t at, std::uint64_t size_bytes) {
+    if (::fallocate(fd_, 0, static_cast<off_t>(at), static_cast<off_t>(size_bytes)) != 0) {
+      die(fmt::format("cannot reserve space: {}", std::strerror(errno)));
+    }
+  }
+
   void write(ByteView bytes, std::uint64_t at, int flags) {
     const iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
     const ssize_t written = ::pwritev2(fd_, &part, 1, static_cast<off_t>(at), flags);

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <random>
 
+#include "bench/raw_io.h"
 #include "task/join.h"
 
 namespace penstock::bench {
@@ -35,7 +36,7 @@ LogShard::LogShard(std::string directory, LogShardOptions options)
       shard_(make_directories(directory_), options.mode, options.watches_stalls),
       random_(std::random_device{}()),
       pool_(std::make_unique<log::SegmentPool>(scheduler(), shard_.disk(), directory_ + "/pool",
-                                               log::SegmentPoolOptions{})),
+                                               options_.pool)),
       catch_up_(scheduler(), pool_->commit_gaps(), log::CatchUpOptions{}),
       partitions_(options.partition_count) {
   must(scheduler().run(pool_->start()));
@@ -61,6 +62,7 @@ Task<void> LogShard::close_all() { co_await each(&LogShard::close_one); }
 Task<void> LogShard::open_one(std::size_t index) {
   log::LogContext context{shard_.scheduler(), shard_.disk(), *pool_, random_};
   context.catch_up = &catch_up_;
+  context.tails = &tails_;
   log::PartitionId id;
   id.topic_name = "bench";
   id.index = static_cast<std::int32_t>(index);
@@ -96,6 +98,7 @@ Task<void> LogShard::produce_all(std::size_t producers, ByteView batch, Clock::t
   for (std::size_t producer = 0; producer < producers; ++producer) {
     for (std::size_t i = 0; i < partitions_.size(); ++i) tasks.push_back(produce_one(i, batch, until));
   }
+  if (options_.retention.bytes) tasks.push_back(retain(until));
   co_await join(shard_.scheduler(), std::move(tasks));
 }
 
@@ -104,6 +107,35 @@ Task<void> LogShard::produce_one(std::size_t index, ByteView batch, Clock::time_
     co_await append_and_wait(*partitions_[index], batch);
     ++append_count_;
   }
+}
+
+// Often enough that the oldest segment is back in the pool before the next one is asked for, and not so
+// often that looking costs anything.
+Task<void> LogShard::retain(Clock::time_point until) {
+  constexpr std::chrono::microseconds kShortest(5000);
+  constexpr std::chrono::microseconds kForEach(200);
+  const auto every = std::max(kShortest, kForEach * std::ssize(partitions_));
+  while (Clock::now() < until) {
+    for (const auto& partition : partitions_) {
+      auto applied = co_await partition->apply(options_.retention);
+      must(std::move(applied));
+    }
+    co_await shard_.scheduler().sleep_for(every);
+  }
+}
+
+void LogShard::produce_until_recycling(std::size_t producers, ByteView batch) {
+  constexpr auto kTurn = std::chrono::milliseconds(500);
+  constexpr int kMostTurns = 240;
+  std::uint64_t made_before = 0;
+  for (int turn = 0; turn < kMostTurns; ++turn) {
+    (void)produce(producers, batch, kTurn);
+    const std::uint64_t made = pool_->stats().taken_made;
+    const bool all_came_back = pool_->stats().retired >= partitions_.size();
+    if (all_came_back && made == made_before) return;
+    made_before = made;
+  }
+  die("the log does not come to live on recycled segments");
 }
 
 void LogShard::append_to_each(ByteView batch) { scheduler().run(append_one_each(batch)); }

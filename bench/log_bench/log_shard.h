@@ -22,6 +22,9 @@ struct LogShardOptions {
   RequestedIoMode mode = RequestedIoMode::kAuto;
   bool watches_stalls = false;
   log::PartitionOptions partition = {};
+  log::SegmentPoolOptions pool = {};
+  // Applied while produce() runs, so that segments go back to the pool; nothing said keeps everything.
+  log::Retention retention = {};
 };
 
 // A batch whose entry takes exactly `entry_bytes` of the device.
@@ -54,6 +57,9 @@ class LogShard {
   // for `time`. Returns acknowledged appends per second.
   double produce(std::size_t producers, ByteView batch, std::chrono::nanoseconds time);
 
+  // produce(), until the pool lives on what retention gives back: then no segment needs zeros.
+  void produce_until_recycling(std::size_t producers, ByteView batch);
+
   // One acknowledged append to each partition, all at once.
   void append_to_each(ByteView batch);
 
@@ -70,6 +76,7 @@ class LogShard {
   Task<void> append_one_each(ByteView batch);
   Task<void> produce_all(std::size_t producers, ByteView batch, Clock::time_point until);
   Task<void> produce_one(std::size_t index, ByteView batch, Clock::time_point until);
+  Task<void> retain(Clock::time_point until);
   Task<void> append_all(std::size_t index, std::uint64_t size_bytes, ByteView batch);
 
   std::string directory_;
@@ -78,6 +85,7 @@ class LogShard {
   Random random_;
   std::unique_ptr<log::SegmentPool> pool_;
   log::CatchUp catch_up_;
+  log::TailMemory tails_{64 * kMiB};
   std::vector<std::unique_ptr<log::Partition>> partitions_;
   std::uint64_t append_count_ = 0;
 };

@@ -12,53 +12,74 @@ namespace {
 constexpr std::size_t kMessageBytes = 100;
 constexpr std::uint64_t kIngestBytes = kMiB;
 
-}  // namespace
+// A log writes into new space until retention gives it segments to write again.
+enum class Space { kRecycled, kNew };
 
-// One append in flight for each partition, and one write for each file of the raw sides.
-void run_partitions(const Run& run) {
-  const auto batch = batch_of_value(kMessageBytes);
-  for (const std::size_t count : {std::size_t{64}, std::size_t{1000}}) {
-    const std::string directory = fmt::format("{}/{}", run.directory, count);
-    LogShardOptions options;
-    options.partition_count = count;
-    LogShard shard(directory + "/log", options);
-    RawRingLoad::Shape shape;
-    shape.file_count = count;
-    shape.file_bytes = kMiB;
-    RawRingLoad raw(directory + "/raw", shape);
-    RawAppends naive(directory + "/naive", count);
-    // Every partition has its first segment.
-    (void)shard.produce(1, batch, run.turn() / 4);
-    Rounds against_raw;
-    Rounds against_naive;
-    for (int round = 0; round < run.rounds(); ++round) {
-      const double raw_rate = raw.run(run.turn(), RWF_DSYNC);
-      const double rate = shard.produce(1, batch, run.turn());
-      const double naive_rate = naive.run(run.turn());
-      against_raw.add(rate, raw_rate);
-      against_naive.add(rate, naive_rate);
-    }
-    Row row = against_raw.row(fmt::format("partitions: {} / raw ring, depth {}", count, count), "/s");
-    row.at_least = 0.9;
-    run.report.add(row);
-    row = against_naive.row(fmt::format("partitions: {} / naive, {} threads", count, count), "/s");
-    row.at_least = 4;
-    run.report.add(row);
-  }
+std::string_view to_string(Space space) { return space == Space::kNew ? "growing" : "recycled"; }
+
+// With kRecycled: segments of one size, of which two are kept.
+LogShardOptions log_options(std::size_t partition_count, Space space, std::uint64_t segment_bytes) {
+  LogShardOptions options;
+  options.partition_count = partition_count;
+  if (space == Space::kNew) return options;
+  options.partition.segment_bytes = segment_bytes;
+  options.pool.smallest_bytes = segment_bytes;
+  options.pool.max_spare_bytes = std::max(kGiB, 2 * partition_count * segment_bytes);
+  options.retention.bytes = segment_bytes;
+  return options;
 }
 
-void run_ingest(const Run& run) {
+void run_partitions(const Run& run, std::size_t count, Space space) {
+  const auto batch = batch_of_value(kMessageBytes);
+  const std::string directory = fmt::format("{}/{}-{}", run.directory, count, to_string(space));
+  LogShard shard(directory + "/log", log_options(count, space, 4 * kMiB));
+  RawRingLoad::Shape shape;
+  shape.file_count = count;
+  shape.file_bytes = kMiB;
+  RawRingLoad raw(directory + "/raw", shape);
+  RawAppends naive(directory + "/naive", count);
+  if (space == Space::kRecycled) {
+    shard.produce_until_recycling(1, batch);
+  } else {
+    // Every partition has its first segment.
+    (void)shard.produce(1, batch, run.turn() / 4);
+  }
+  Rounds against_raw;
+  Rounds against_naive;
+  for (int round = 0; round < run.rounds(); ++round) {
+    const double raw_rate = raw.run(run.turn(), RWF_DSYNC);
+    const double rate = shard.produce(1, batch, run.turn());
+    const double naive_rate = naive.run(run.turn());
+    against_raw.add(rate, raw_rate);
+    against_naive.add(rate, naive_rate);
+  }
+  const std::string name = fmt::format("partitions: {}, {}", count, to_string(space));
+  Row row = against_raw.row(fmt::format("{} / raw ring, depth {}", name, count), "/s");
+  row.at_least = 0.9;
+  run.report.add(row);
+  row = against_naive.row(fmt::format("{} / naive, {} threads", name, count), "/s");
+  row.at_least = 4;
+  run.report.add(row);
+}
+
+void run_ingest(const Run& run, Space space) {
   const auto batch = batch_for_entry(kIngestBytes);
-  LogShardOptions options;
-  LogShard shard(run.directory + "/log", options);
+  const std::string directory = fmt::format("{}/{}", run.directory, to_string(space));
+  const LogShardOptions options = log_options(1, space, 64 * kMiB);
+  LogShard shard(directory + "/log", options);
   RawRingLoad::Shape shape;
   shape.depth = options.partition.commit_depth;
   shape.write_bytes = kIngestBytes;
-  shape.file_bytes = kGiB;
-  RawRingLoad raw(run.directory + "/raw", shape);
+  shape.file_bytes = space == Space::kNew ? 128 * kMiB : kGiB;
+  shape.grows = space == Space::kNew;
+  RawRingLoad raw(directory + "/raw", shape);
   // Enough of them that a commit is always ready.
   constexpr std::size_t kProducers = 8;
-  (void)shard.produce(kProducers, batch, run.turn() / 2);
+  if (space == Space::kRecycled) {
+    shard.produce_until_recycling(kProducers, batch);
+  } else {
+    (void)shard.produce(kProducers, batch, run.turn() / 2);
+  }
   Rounds plain;
   Rounds durable;
   for (int round = 0; round < run.rounds(); ++round) {
@@ -70,10 +91,25 @@ void run_ingest(const Run& run) {
     plain.add(ours, raw_plain);
     durable.add(ours, raw_durable);
   }
-  Row row = plain.row("ingest: 1 MiB commits / raw writes, depth 2", "MB/s");
+  const std::string name =
+      fmt::format("ingest: 1 MiB, {} / raw writes, depth {}", to_string(space), shape.depth);
+  Row row = plain.row(name, "MB/s");
   row.at_least = 0.9;
   run.report.add(row);
-  run.report.add(durable.row("ingest: 1 MiB commits / raw RWF_DSYNC writes, depth 2", "MB/s"));
+  run.report.add(durable.row(name + ", RWF_DSYNC", "MB/s"));
+}
+
+}  // namespace
+
+// One append in flight for each partition, and one write for each file of the raw sides.
+void run_partitions(const Run& run) {
+  for (const std::size_t count : {std::size_t{64}, std::size_t{1000}}) {
+    for (const Space space : {Space::kRecycled, Space::kNew}) run_partitions(run, count, space);
+  }
+}
+
+void run_ingest(const Run& run) {
+  for (const Space space : {Space::kRecycled, Space::kNew}) run_ingest(run, space);
 }
 
 }  // namespace penstock::bench

@@ -45,14 +45,28 @@ RawRingLoad::RawRingLoad(const std::string& directory, Shape shape)
   for (std::size_t i = 0; i < shape.file_count; ++i) {
     RawFile& file =
         files_.emplace_back(fmt::format("{}/{}", directory, i), O_CREAT | O_RDWR | O_DIRECT);
-    file.prewrite(shape.file_bytes);
+    if (shape.grows) {
+      file.reserve(0, shape.file_bytes);
+    } else {
+      file.prewrite(shape.file_bytes);
+    }
   }
 }
 
 void RawRingLoad::start(std::size_t slot, int flags) {
   const std::size_t file = slot % shape_.file_count;
   ring_.write(files_[file].fd(), positions_[file], data_.view().first(shape_.write_bytes), flags, slot);
-  positions_[file] = (positions_[file] + shape_.write_bytes) % shape_.file_bytes;
+  move_on(file);
+}
+
+void RawRingLoad::move_on(std::size_t file) {
+  positions_[file] += shape_.write_bytes;
+  if (positions_[file] % shape_.file_bytes != 0) return;
+  if (shape_.grows) {
+    files_[file].reserve(positions_[file], shape_.file_bytes);
+  } else {
+    positions_[file] = 0;
+  }
 }
 
 double RawRingLoad::run(std::chrono::nanoseconds time, int flags) {

@@ -27,15 +27,17 @@ class RawCommits {
   std::uint64_t position_ = 0;
 };
 
-// Overwrites through a ring, with `depth` in flight in each of `file_count` files, which were written
-// before.
+// Writes through a ring, with `depth` in flight in each of `file_count` files.
 class RawRingLoad {
  public:
   struct Shape {
     std::size_t file_count = 1;
     std::size_t depth = 1;
     std::size_t write_bytes = kBlockBytes;
+    // What was written before, and is written again and again; or, with `grows`, the steps in which
+    // space is reserved for files that grow.
     std::uint64_t file_bytes = 64 * kMiB;
+    bool grows = false;
   };
 
   RawRingLoad(const std::string& directory, Shape shape);
@@ -45,6 +47,7 @@ class RawRingLoad {
 
  private:
   void start(std::size_t slot, int flags);
+  void move_on(std::size_t file);
 
   Shape shape_;
   RawRing ring_;

@@ -25,13 +25,16 @@ std::size_t size_class_of(std::size_t size_bytes) {
   return static_cast<std::size_t>(std::ranges::lower_bound(kSizes, blocks) - kSizes.begin());
 }
 
-std::byte* new_chunk_memory() {
+bool is_huge(std::size_t size_class) {
+  return kSizes[size_class] * kBlockBytes >= BlockHeap::kHugeFromBytes;
+}
+
+std::byte* new_chunk_memory(bool huge) {
   auto* bytes =
       static_cast<std::byte*>(std::aligned_alloc(BlockHeap::kChunkBytes, BlockHeap::kChunkBytes));
   if (bytes == nullptr) throw std::bad_alloc();
-  // Advice: without huge pages it is as correct, and slower.
-  ::madvise(bytes, BlockHeap::kChunkBytes, MADV_HUGEPAGE);
-  touch_pages({bytes, BlockHeap::kChunkBytes});
+  // Advice: it is as correct without.
+  ::madvise(bytes, BlockHeap::kChunkBytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
   return bytes;
 }
 
@@ -60,14 +63,14 @@ struct BlockHeap::Chunk {
 
   std::byte* take() {
     ++used_count;
-    std::size_t index = never_used;
     if (used_before.empty()) {
-      ++never_used;
-    } else {
-      index = used_before.back();
-      used_before.pop_back();
+      std::byte* const part = memory.get() + never_used++ * part_bytes();
+      touch_pages({part, part_bytes()});
+      return part;
     }
-    return memory.get() + index * part_bytes();
+    std::byte* const part = memory.get() + used_before.back() * part_bytes();
+    used_before.pop_back();
+    return part;
   }
 
   void give_back(const std::byte* bytes) {
@@ -126,19 +129,24 @@ BlockHeap::Chunk& BlockHeap::chunk_for(std::size_t size_class) {
   std::vector<Chunk*>& with_room = with_room_[size_class];
   if (!with_room.empty()) return *with_room.back();
   Chunk* chunk = nullptr;
-  if (spares_.empty()) {
+  std::vector<Chunk*>& spares = spares_for(size_class);
+  if (spares.empty()) {
     auto made = std::make_unique<Chunk>();
-    made->memory.reset(new_chunk_memory());
+    made->memory.reset(new_chunk_memory(is_huge(size_class)));
     const auto address = reinterpret_cast<std::uintptr_t>(made->memory.get());
     chunk = chunks_.emplace(address, std::move(made)).first->second.get();
   } else {
-    chunk = spares_.back();
-    spares_.pop_back();
+    chunk = spares.back();
+    spares.pop_back();
   }
   chunk->serve(size_class);
   chunk->place = 0;
   with_room.push_back(chunk);
   return *chunk;
+}
+
+std::vector<BlockHeap::Chunk*>& BlockHeap::spares_for(std::size_t size_class) {
+  return spares_[is_huge(size_class) ? 1 : 0];
 }
 
 void BlockHeap::leave_room_list(Chunk& chunk) {
@@ -151,8 +159,9 @@ void BlockHeap::leave_room_list(Chunk& chunk) {
 // Nothing of it is in use.
 void BlockHeap::retire(Chunk& chunk) {
   leave_room_list(chunk);
-  if (spares_.size() < kSpareChunksMax) {
-    spares_.push_back(&chunk);
+  std::vector<Chunk*>& spares = spares_for(chunk.size_class);
+  if (spares.size() < kSpareChunksMax) {
+    spares.push_back(&chunk);
   } else {
     chunks_.erase(reinterpret_cast<std::uintptr_t>(chunk.memory.get()));
   }

@@ -2,8 +2,10 @@
 //
 // A device takes memory in physically contiguous pieces. A megabyte from malloc is 256 of them, each to
 // be pinned, mapped and put into the request; on a huge page it is one (docs/benchmarks.md, `ingest`).
-// So buffers are cut from chunks of 2 MiB, each chunk for one size; a chunk of which nothing is in use
-// serves any size again. What was used last is used first, while the caches may still hold it.
+// So buffers are cut from chunks of 2 MiB, each chunk for one size. Small buffers are few pieces
+// anyway, and get pages one by one: in a virtual machine the first touch of a huge page has taken 5 ms.
+// A chunk of which nothing is in use serves other sizes of its kind. What was used last is used first,
+// while the caches may still hold it.
 //
 // Ownership: one for the process, never destroyed, so that buffers may outlive everything else.
 // Threading: any thread.
@@ -31,7 +33,9 @@ class BlockHeap {
  public:
   static constexpr std::size_t kChunkBytes = 2 * kMiB;
   static constexpr std::size_t kLargestBytes = kMiB;
-  // Chunks that are kept when nothing in them is in use.
+  // Buffers from this size on are on huge pages, where the system has them.
+  static constexpr std::size_t kHugeFromBytes = 64 * kKiB;
+  // Chunks of each kind that are kept when nothing in them is in use.
   static constexpr std::size_t kSpareChunksMax = 8;
 
   static BlockHeap& instance();
@@ -53,6 +57,7 @@ class BlockHeap {
   struct Chunk;
 
   Chunk& chunk_for(std::size_t size_class);
+  std::vector<Chunk*>& spares_for(std::size_t size_class);
   void leave_room_list(Chunk& chunk);
   void retire(Chunk& chunk);
 
@@ -62,7 +67,7 @@ class BlockHeap {
   mutable std::mutex mutex_;
   std::unordered_map<std::uintptr_t, std::unique_ptr<Chunk>> chunks_;  // by address
   std::array<std::vector<Chunk*>, kSizeClassCount> with_room_;
-  std::vector<Chunk*> spares_;
+  std::array<std::vector<Chunk*>, 2> spares_;  // with pages one by one, and with huge pages
   std::size_t used_bytes_ = 0;
 };
 

@@ -115,9 +115,12 @@ TEST(BlockHeap, WhatWasUsedLastIsUsedFirst) {
 TEST(BlockHeap, AChunkThatIsNotInUseServesAnotherSize) {
   BlockHeap heap;
   heap.give_back(heap.take(kBlockBytes), kBlockBytes);
-  std::byte* const large = heap.take(BlockHeap::kLargestBytes);
+  std::byte* const other = heap.take(3 * kBlockBytes);
   EXPECT_EQ(heap.stats().chunk_count, 1U);
-  heap.give_back(large, BlockHeap::kLargestBytes);
+  std::byte* const huge = heap.take(BlockHeap::kLargestBytes);
+  EXPECT_EQ(heap.stats().chunk_count, 2U) << "of another kind";
+  heap.give_back(other, 3 * kBlockBytes);
+  heap.give_back(huge, BlockHeap::kLargestBytes);
 }
 
 TEST(BlockHeap, KeepsAFewChunksAndGivesTheRestBack) {

@@ -41,10 +41,13 @@ class CommitGaps {
   Hold enter() { return Hold(*this); }
 
   bool is_gap() const { return commit_count_ == 0; }
-  // No commit now, nor within the last `time`.
-  bool is_quiet_for(Duration time) const {
-    return is_gap() && (!last_left_ || scheduler_.now() - *last_left_ >= time);
+  // From when on there will have been no commit for `time`, if none comes; kNever while there is one.
+  Instant quiet_from(Duration time) const {
+    if (!is_gap()) return Instant::kNever;
+    return last_left_ ? *last_left_ + time : Instant();
   }
+  // No commit now, nor within the last `time`.
+  bool is_quiet_for(Duration time) const { return scheduler_.now() >= quiet_from(time); }
 
   // How long a commit takes, of late; zero before the first one has left.
   Duration commit_time() const { return commit_time_; }

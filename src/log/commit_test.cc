@@ -108,7 +108,8 @@ TEST_F(CommitTest, KeepsItsEntriesAsItGrows) {
 // ---- the tail
 
 TEST_F(CommitTest, TheTailKeepsTheNewestWithinItsBudgetAndTheNewestOneAlways) {
-  Tail tail(3 * kBlockBytes);
+  TailMemory memory(3 * kBlockBytes);
+  Tail tail(memory);
   for (std::int64_t i = 0; i < 10; ++i) tail.add(laid_out(i, 1));
   EXPECT_FALSE(tail.read(Offset{6}, {}));
   EXPECT_EQ(tail.read(Offset{7}, {})->batches.size(), 3U);
@@ -123,7 +124,8 @@ TEST_F(CommitTest, TheTailKeepsTheNewestWithinItsBudgetAndTheNewestOneAlways) {
 }
 
 TEST_F(CommitTest, TheTailStartsInTheMiddleOfACommitAndGoesOnIntoTheNext) {
-  Tail tail(kMiB);
+  TailMemory memory(kMiB);
+  Tail tail(memory);
   tail.add(laid_out(0, 3));
   tail.add(laid_out(3, 3));
   const auto found = tail.read(Offset{2}, {.max_bytes = 3 * 161});
@@ -135,10 +137,46 @@ TEST_F(CommitTest, TheTailStartsInTheMiddleOfACommitAndGoesOnIntoTheNext) {
 }
 
 TEST_F(CommitTest, TheTailHonoursTheLimits) {
-  Tail tail(kMiB);
+  TailMemory memory(kMiB);
+  Tail tail(memory);
   tail.add(laid_out(0, 3));
   EXPECT_EQ(tail.read(Offset{0}, {.max_bytes = 1})->batches.size(), 1U);
   EXPECT_TRUE(tail.read(Offset{0}, {.max_bytes = 1, .at_least_one = false})->batches.empty());
+}
+
+TEST_F(CommitTest, WhatIsOldestInAllTailsLeavesFirst) {
+  TailMemory memory(4 * kBlockBytes);
+  Tail quiet(memory);
+  Tail busy(memory);
+  quiet.add(laid_out(0, 1));
+  busy.add(laid_out(0, 1));
+  quiet.add(laid_out(1, 1));
+  busy.add(laid_out(1, 1));
+  busy.add(laid_out(2, 1));
+  EXPECT_FALSE(quiet.read(Offset{0}, {}));
+  EXPECT_TRUE(quiet.read(Offset{1}, {}));
+  EXPECT_TRUE(busy.read(Offset{0}, {}));
+  busy.add(laid_out(3, 1));
+  busy.add(laid_out(4, 1));
+  EXPECT_FALSE(quiet.read(Offset{1}, {}));
+  EXPECT_FALSE(busy.read(Offset{0}, {}));
+  EXPECT_EQ(busy.read(Offset{1}, {})->batches.size(), 4U);
+  EXPECT_EQ(memory.held_bytes(), 4 * kBlockBytes);
+}
+
+TEST_F(CommitTest, ATailThatGoesAwayGivesItsMemoryToTheOthers) {
+  TailMemory memory(3 * kBlockBytes);
+  Tail stays(memory);
+  {
+    Tail goes(memory);
+    goes.add(laid_out(0, 1));
+    stays.add(laid_out(0, 1));
+    goes.add(laid_out(1, 1));
+  }
+  EXPECT_EQ(memory.held_bytes(), kBlockBytes);
+  stays.add(laid_out(1, 1));
+  stays.add(laid_out(2, 1));
+  EXPECT_EQ(stays.read(Offset{0}, {})->batches.size(), 3U);
 }
 
 }  // namespace

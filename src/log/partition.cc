@@ -15,6 +15,8 @@ constexpr std::uint64_t kLargestBatchSlackBytes = 64 * kKiB;
 Partition::Partition(LogContext context, std::string directory, PartitionId id,
                      PartitionOptions options)
     : own_stats_(context.stats == nullptr ? std::make_unique<LogStats>() : nullptr),
+      own_tail_memory_(context.tails == nullptr ? std::make_unique<TailMemory>(options.tail_bytes)
+                                                : nullptr),
       context_(context),
       directory_(std::move(directory)),
       id_(std::move(id)),
@@ -24,7 +26,7 @@ Partition::Partition(LogContext context, std::string directory, PartitionId id,
       commit_finished_(context.scheduler),
       pending_bytes_(context.scheduler, static_cast<std::int64_t>(options.pending_bytes)),
       persist_timer_(context.scheduler),
-      tail_(options.tail_bytes),
+      tail_(context.tails == nullptr ? *own_tail_memory_ : *context.tails),
       trim_turn_(context.scheduler, 1),
       gate_(context.scheduler),
       background_(context.scheduler) {

@@ -63,7 +63,7 @@ struct PartitionOptions {
   std::uint64_t commit_bytes = kMiB;
   // Appended and not yet acknowledged; beyond it append() waits.
   std::uint64_t pending_bytes = 16 * kMiB;
-  // Newest bytes kept in memory for readers that keep up.
+  // Newest bytes kept in memory for readers that keep up, unless its shard has a TailMemory.
   std::uint64_t tail_bytes = 4 * kMiB;
   TailPolicy tail = TailPolicy::kPad;
   // How much is committed between two checkpoints, and so scanned after a crash; 0: there are none.
@@ -116,6 +116,7 @@ struct LogContext {
   Reporter* reporter = nullptr;  // none: nobody is told
   CatchUp* catch_up = nullptr;   // none: nothing is read ahead
   LogStats* stats = nullptr;     // none: each partition counts for itself
+  TailMemory* tails = nullptr;   // none: each partition has PartitionOptions::tail_bytes of its own
 };
 
 // log_start <= durable_end <= written_end <= append_end, always, and durable_end <= high_watermark <=
@@ -224,6 +225,10 @@ class Partition {
   bool is_due() const;
   void start_committing();
   Task<void> commit_loop(Gate::Hold hold);
+  bool must_wait() const;
+  bool has_room_for_next() const;
+  Result<void> send_next();
+  void send_full_commits();
   Task<void> write(CommitRef commit, SegmentRef segment, Gate::Hold hold);
   void acknowledge();
   void note_commit(const Commit& commit, Duration took);
@@ -236,7 +241,6 @@ class Partition {
   void notify();
   void check_marks() const;
 
-  bool shares_a_block_with_flight() const;
   void start_checkpoint(const SegmentRef& segment);
   Task<void> write_checkpoint(SegmentRef segment, Gate::Hold hold);
 
@@ -299,7 +303,9 @@ class Partition {
   Task<Result<bool>> install(const SegmentRewrite& rewrite, SegmentRef target,
                              CompactionReport& totals);
 
-  std::unique_ptr<LogStats> own_stats_;  // only when the context has none
+  // Only when the context has none.
+  std::unique_ptr<LogStats> own_stats_;
+  std::unique_ptr<TailMemory> own_tail_memory_;
   LogContext context_;
   std::string directory_;
   PartitionId id_;

@@ -31,46 +31,65 @@ void Partition::start_committing() {
 
 Task<void> Partition::commit_loop(Gate::Hold) {
   while (is_due() && !fence_) {
-    if (in_flight_.size() >= options_.commit_depth || shares_a_block_with_flight()) {
+    if (must_wait()) {
       co_await commit_finished_.wait();
       continue;
     }
-    if (!has_room(collected_.front()->device_bytes_at(write_position_))) {
+    if (!has_room_for_next()) {
       auto rolled = co_await roll(collected_.front()->device_bytes());
       note_space(rolled || rolled.error().code() != ErrorCode::kNoSpace);
       if (!rolled) fail_collected(rolled.error());
       continue;
     }
-    auto hold = background_.enter();
-    if (!hold) {
-      fail_collected(hold.error());
+    if (auto sent = send_next(); !sent) {
+      fail_collected(sent.error());
       break;
     }
-    const SegmentRef segment = segments_.back();
-    CommitRef commit = std::move(collected_.front());
-    collected_.pop_front();
-    commit->lay_out(segment->header.salt, write_position_, ++commit_count_, marks_.durable_end,
-                    block_start_.view());
-    if (options_.tail == TailPolicy::kRewrite) {
-      write_position_ = commit->end();
-      block_start_ = commit->last_block_start();
-    } else {
-      write_position_ = write_position_ + commit->device_bytes();
-    }
-    committed_bytes_ += commit->device_bytes();
-    marks_.written_end = commit->next_offset();
-    check_marks();
-    in_flight_.push_back(InFlight{commit, segment});
-    context_.scheduler.spawn(write(std::move(commit), segment, std::move(*hold)));
-    prepare_ahead();
   }
   committing_ = false;
   commit_finished_.pulse();
 }
 
-// The next commit would write a block that is being written.
-bool Partition::shares_a_block_with_flight() const {
-  return !in_flight_.empty() && !is_aligned(write_position_.value, kBlockBytes);
+// As many are in flight as may be, or the next one would write a block that is being written.
+bool Partition::must_wait() const {
+  const bool shares_a_block = !is_aligned(write_position_.value, kBlockBytes);
+  return in_flight_.size() >= options_.commit_depth || (!in_flight_.empty() && shares_a_block);
+}
+
+bool Partition::has_room_for_next() const {
+  return has_room(collected_.front()->device_bytes_at(write_position_));
+}
+
+// Lays out what has collected longest, and submits it. kClosed when the partition is being closed.
+Result<void> Partition::send_next() {
+  auto hold = background_.enter();
+  if (!hold) return Unexpected(hold.error());
+  const SegmentRef segment = segments_.back();
+  CommitRef commit = std::move(collected_.front());
+  collected_.pop_front();
+  commit->lay_out(segment->header.salt, write_position_, ++commit_count_, marks_.durable_end,
+                  block_start_.view());
+  if (options_.tail == TailPolicy::kRewrite) {
+    write_position_ = commit->end();
+    block_start_ = commit->last_block_start();
+  } else {
+    write_position_ = write_position_ + commit->device_bytes();
+  }
+  committed_bytes_ += commit->device_bytes();
+  marks_.written_end = commit->next_offset();
+  check_marks();
+  in_flight_.push_back(InFlight{commit, segment});
+  context_.scheduler.start(write(std::move(commit), segment, std::move(*hold)));
+  prepare_ahead();
+  return {};
+}
+
+// A commit that nothing can join any more leaves as soon as it may: the next turn belongs to those who
+// were just acknowledged, and copies what they append next.
+void Partition::send_full_commits() {
+  while (collected_.size() > 1 && is_due() && !fence_ && !must_wait() && has_room_for_next()) {
+    if (!send_next()) return;  // the commit loop hears of it too
+  }
 }
 
 Task<void> Partition::write(CommitRef commit, SegmentRef segment, Gate::Hold) {
@@ -87,6 +106,7 @@ Task<void> Partition::write(CommitRef commit, SegmentRef segment, Gate::Hold) {
     PENSTOCK_ASSERT(place != in_flight_.end(), "an unsettled commit that was written is in flight");
     place->written = true;
     acknowledge();
+    send_full_commits();
   }
   commit_finished_.pulse();
 }

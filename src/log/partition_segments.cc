@@ -86,12 +86,12 @@ Task<Result<void>> Partition::roll(std::uint64_t device_bytes) {
   co_return Result<void>();
 }
 
-// Once half of the active segment is used, the next one is prepared, at least in step with what is used
-// of the rest: its last block is due when an eighth is left. That is 512 KiB and more, so there is time
-// for its header and its name.
+// Once a quarter of the active segment is used, the next one is prepared, at least in step with what is
+// used of the rest: its last block is due when an eighth is left. That is 512 KiB and more, so there is
+// time for its header and its name.
 void Partition::prepare_ahead() {
   const std::uint64_t capacity_bytes = segments_.back()->capacity_bytes;
-  const std::uint64_t begin_at = capacity_bytes / 2;
+  const std::uint64_t begin_at = capacity_bytes / 4;
   if (write_position_.value <= begin_at) return;
   start_preparing(0);
   const std::uint64_t due_at = capacity_bytes - capacity_bytes / 8;
@@ -167,7 +167,7 @@ Task<void> Partition::seal_in_background(SegmentRef segment, Gate::Hold) {
 // Gives an unused segment back to the pool. Best effort: recovery removes empty segments.
 Task<void> Partition::discard(SegmentRef segment) {
   segment->file.reset();
-  (void)co_await context_.pool.retire(segment->path(), segment->written_bytes);
+  (void)co_await context_.pool.retire(segment->path(), segment->reusable_bytes());
 }
 
 // The ramp: each segment twice the one before, so that a quiet partition stays small.

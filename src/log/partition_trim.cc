@@ -120,7 +120,7 @@ Task<Result<void>> Partition::remove_segment(SegmentRef segment) {
   const bool is_in_use = segment.use_count() > 1;
   if (is_in_use) co_return co_await context_.disk.remove(segment->path());
   segment->file.reset();
-  co_return co_await context_.pool.retire(segment->path(), segment->data_end.value);
+  co_return co_await context_.pool.retire(segment->path(), segment->reusable_bytes());
 }
 
 }  // namespace penstock::log

@@ -103,8 +103,9 @@ TEST(PartitionTrim, AnEmptiedLogGoesOnAtTheNextOffsetInThisLifeAndTheNext) {
   for (std::uint64_t life = 0; life < 3; ++life) {
     LogMachine machine(storage);
     machine.start();
-    fill(machine, life * 5, life * 5 + 5);
-    const auto end = static_cast<std::int64_t>(life * 5 + 5);
+    // Into a second segment, and not so far that a third one is prepared.
+    fill(machine, life * 4, life * 4 + 4);
+    const auto end = static_cast<std::int64_t>(life * 4 + 4);
     EXPECT_EQ(*delete_below(machine, end), Offset{end});
     EXPECT_EQ(segment_files(storage), 0U);
     EXPECT_TRUE(machine.stop());

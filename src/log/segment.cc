@@ -132,7 +132,8 @@ Task<Result<void>> seal(Disk& disk, Segment& segment, SealCut cut) {
   segment.sealed = true;
   segment.indexed = true;
   // Readers read whole blocks, and direct reads of a partial last block are short, not wrong.
-  if (cut == SealCut::kNone) co_return Result<void>();
+  if (cut == SealCut::kNone || segment.is_nearly_full()) co_return Result<void>();
+  segment.written_bytes = std::min(segment.written_bytes, segment.data_end.value);
   if (auto done = co_await segment.file->truncate(segment.data_end.value); !done) co_return done;
   co_return co_await segment.file->sync(SyncScope::kAll);
 }

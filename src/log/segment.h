@@ -4,6 +4,7 @@
 // deleted. Threading: the partition's shard. Durability: see Partition; a Segment only names and reads.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,8 +41,7 @@ struct Segment {
   std::string directory;
   std::shared_ptr<File> file;        // shared with reads that are still in flight
   std::uint64_t capacity_bytes = 0;  // the file's size while it is being written
-  // What of the file had been written when it was put to use, zeros included: what a segment that was
-  // not used is worth to the pool.
+  // What of the file had been written when it was put to use, zeros included; 0 when that is not known.
   std::uint64_t written_bytes = 0;
 
   Offset base_offset;                   // of the first entry
@@ -67,6 +67,14 @@ struct Segment {
   mutable std::uint64_t cache_number = 0;
 
   bool empty() const { return index.empty(); }
+  // What of the file has been written: what it is worth to the pool.
+  std::uint64_t reusable_bytes() const { return std::max(written_bytes, data_end.value); }
+  // To cut it to its data would give back less than a sixteenth, and cost its next life a piece to
+  // fill.
+  bool is_nearly_full() const {
+    constexpr std::uint64_t kShare = 16;
+    return capacity_bytes > 0 && capacity_bytes - data_end.value < capacity_bytes / kShare;
+  }
   std::string path() const { return directory + "/" + segment_file_name(header.number); }
 
   // Notes a durable entry at the segment's end.
@@ -115,7 +123,7 @@ struct Batches {
 };
 
 enum class SealCut {
-  kToData,  // cut the file to its data
+  kToData,  // cut the file to its data, unless it is nearly full
   kNone,    // keep what lies behind, as evidence
 };
 

@@ -1,5 +1,6 @@
 #include "log/segment_pool.h"
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cstring>
@@ -101,12 +102,23 @@ Task<Result<SegmentPool::Taken>> SegmentPool::take(std::uint64_t size_bytes, Pre
     }
     if (file.error().code() != ErrorCode::kNotFound) co_return Unexpected(file.error());
   }
-  std::string path = new_path();
-  auto file = co_await fill(path, 0, size_bytes, preparation, demand);
+  Retired source = take_retired(size_bytes).value_or(Retired{new_path(), 0, size_bytes});
+  const std::uint64_t written_before = source.written_bytes;
+  auto file = co_await fill(source.path, written_before, size_bytes, preparation, demand);
   if (!file) co_return Unexpected(file.error());
-  ++stats_.taken_made;
-  const std::uint64_t written_bytes = preparation == Preparation::kWritten ? size_bytes : 0;
-  co_return Taken{std::move(path), std::move(*file), size_bytes, written_bytes};
+  ++(written_before > 0 ? stats_.taken_retired : stats_.taken_made);
+  const std::uint64_t written_bytes =
+      preparation == Preparation::kWritten ? size_bytes : written_before;
+  co_return Taken{std::move(source.path), std::move(*file), size_bytes, written_bytes};
+}
+
+std::optional<SegmentPool::Retired> SegmentPool::take_retired(std::uint64_t size_bytes) {
+  const auto place = std::ranges::find(retired_, size_bytes, &Retired::size_bytes);
+  if (place == retired_.end()) return std::nullopt;
+  Retired taken = std::move(*place);
+  retired_.erase(place);
+  spare_bytes_ -= size_bytes;
+  return taken;
 }
 
 Task<Result<void>> SegmentPool::retire(std::string path, std::uint64_t written_bytes) {
@@ -121,12 +133,17 @@ Task<Result<void>> SegmentPool::retire(std::string path, std::uint64_t written_b
     ++stats_.removed;
     co_return co_await disk_.remove(std::move(path));
   }
-  std::string own_path = new_path();
+  const bool is_whole = written_bytes == size_bytes;
+  std::string own_path = is_whole ? ready_name(new_path()) : new_path();
   if (auto renamed = co_await disk_.rename(std::move(path), own_path); !renamed) co_return renamed;
   spare_bytes_ += size_bytes;
   ++stats_.retired;
-  retired_.push_back(Retired{std::move(own_path), written_bytes, size_bytes});
-  start_refill();
+  if (is_whole) {
+    ready_.emplace(size_bytes, std::move(own_path));
+  } else {
+    retired_.push_back(Retired{std::move(own_path), written_bytes, size_bytes});
+    start_refill();
+  }
   co_return Result<void>();
 }
 
@@ -166,14 +183,14 @@ Task<Result<void>> SegmentPool::make_one_ready() {
   }
   auto file = co_await fill(source.path, source.written_bytes, source.size_bytes, Preparation::kWritten,
                             refill_demand_);
-  Result<void> named = file
-                           ? co_await disk_.rename(source.path, source.path + std::string(kReadySuffix))
-                           : Result<void>(Unexpected(file.error()));
+  std::string ready_path = ready_name(source.path);
+  Result<void> named =
+      file ? co_await disk_.rename(source.path, ready_path) : Result<void>(Unexpected(file.error()));
   if (!named) {
     spare_bytes_ -= source.size_bytes;
     co_return named;
   }
-  ready_.emplace(source.size_bytes, source.path + std::string(kReadySuffix));
+  ready_.emplace(source.size_bytes, std::move(ready_path));
   co_return Result<void>();
 }
 
@@ -213,6 +230,10 @@ Task<Result<void>> SegmentPool::write_zeros(File& file, std::uint64_t from, std:
     from += length;
   }
   co_return Result<void>();
+}
+
+std::string SegmentPool::ready_name(const std::string& path) {
+  return path + std::string(kReadySuffix);
 }
 
 std::string SegmentPool::new_path() { return fmt::format("{}/{}", directory_, next_name_++); }

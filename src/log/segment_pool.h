@@ -14,6 +14,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "disk/disk.h"
@@ -37,11 +38,12 @@ struct SegmentPoolOptions {
 
 // Counters since creation, for metrics.
 struct SegmentPoolStats {
-  std::uint64_t taken_ready = 0;  // files that were ready when they were asked for
-  std::uint64_t taken_made = 0;   // files that had to be made while somebody asked
-  std::uint64_t zero_bytes = 0;   // written to prepare files
-  std::uint64_t retired = 0;      // segments that came back for reuse
-  std::uint64_t removed = 0;      // segments that came back and were not worth keeping
+  std::uint64_t taken_ready = 0;    // files that were ready when they were asked for
+  std::uint64_t taken_retired = 0;  // retired ones, filled up while somebody asked
+  std::uint64_t taken_made = 0;     // files that had to be made while somebody asked
+  std::uint64_t zero_bytes = 0;     // written to prepare files
+  std::uint64_t retired = 0;        // segments that came back for reuse
+  std::uint64_t removed = 0;        // segments that came back and were not worth keeping
 };
 
 class SegmentPool {
@@ -63,14 +65,15 @@ class SegmentPool {
   // Removes what an earlier life left half made, and begins to make files ready. The directory exists.
   Task<Result<void>> start();
 
-  // A file of exactly `size_bytes` (a power of two); from the ready ones, else made now, as urgently as
-  // `demand` says; without one the caller waits for it. kNoSpace leaves nothing behind, nor does
-  // kClosed, when the demand is abandoned.
+  // A file of exactly `size_bytes` (a power of two); from the ready ones, else a retired one that is
+  // filled up now, else a new one, as urgently as `demand` says; without one the caller waits for it.
+  // kNoSpace leaves nothing behind, nor does kClosed, when the demand is abandoned.
   Task<Result<Taken>> take(std::uint64_t size_bytes, Preparation preparation);
   Task<Result<Taken>> take(std::uint64_t size_bytes, Preparation preparation, const ZeroDemand& demand);
 
   // Gives a segment file of a partition back, for reuse if the pool has room and enough of the file has
-  // been written to make that worth while, else to be removed. Its name is gone from its directory on
+  // been written to make that worth while, else to be removed. One that has been written whole is ready
+  // at once, any other when it has been filled up. Its name is gone from its directory on
   // return, durably after a sync_directory() there. Nobody writes to it any more; readers may still
   // read: a file that goes back to use while they do is theirs to notice, so the caller waits for them.
   Task<Result<void>> retire(std::string path, std::uint64_t written_bytes);
@@ -96,6 +99,10 @@ class SegmentPool {
     std::uint64_t size_bytes;  // what it will be filled up to
   };
 
+  static std::string ready_name(const std::string& path);
+
+  // One that waits to be filled up; it is the caller's now.
+  std::optional<Retired> take_retired(std::uint64_t size_bytes);
   bool needs_refill() const;
   void start_refill();
   Task<void> refill(Gate::Hold hold);

@@ -22,6 +22,17 @@ using std::chrono::seconds;
 constexpr const char* kDirectory = "/pool";
 constexpr std::uint64_t kSmallest = 32 * kKiB;
 
+// A file of eight chunks, of which one is written per 100 ms.
+constexpr std::uint64_t kEightChunks = 8 * ZeroPace::kChunkBytes;
+
+SegmentPoolOptions slow(std::uint32_t ready_files) {
+  SegmentPoolOptions options;
+  options.ready_files = ready_files;
+  options.smallest_bytes = kEightChunks;
+  options.zero_bytes_per_second = 10 * ZeroPace::kChunkBytes;
+  return options;
+}
+
 // A machine whose operations are called one at a time.
 struct Machine : SimMachine {
   using SimMachine::SimMachine;
@@ -216,6 +227,36 @@ TEST_F(Pool, AFileIsOfExactlyTheSizeThatWasAskedForAlsoWhenALargerOneWasRetired)
   EXPECT_EQ(life.size_of(taken.path), kSmallest);
 }
 
+TEST_F(Pool, ASegmentThatWasWrittenWholeIsReadyAtOnce) {
+  Life life(storage_, options(0));
+  life.start();
+  life.machine.make_file("/old", 'o', kSmallest);
+  life.machine.ok(life.pool.retire("/old", kSmallest));
+  EXPECT_EQ(life.pool.ready_count(), 1U);
+  EXPECT_EQ(life.take(kSmallest).written_bytes, kSmallest);
+  EXPECT_EQ(life.pool.stats().taken_ready, 1U);
+  EXPECT_EQ(life.pool.stats().zero_bytes, 0U);
+}
+
+TEST_F(Pool, ASegmentThatWaitsToBeFilledUpIsTakenBeforeANewFileIsMade) {
+  for (const Preparation preparation : {Preparation::kWritten, Preparation::kAllocated}) {
+    Life life(storage_, slow(0));
+    life.start();
+    constexpr std::uint64_t kWritten = 5 * ZeroPace::kChunkBytes;
+    for (const std::string path : {"/a", "/b"}) {
+      life.machine.make_file(path, 'o', kWritten);
+      life.machine.ok(life.pool.retire(path, kWritten));
+    }
+    const auto taken = life.take(kEightChunks, preparation);
+    EXPECT_EQ(life.size_of(taken.path), kEightChunks);
+    EXPECT_EQ(taken.written_bytes, preparation == Preparation::kWritten ? kEightChunks : kWritten);
+    EXPECT_EQ(life.pool.stats().taken_retired, 1U);
+    EXPECT_EQ(life.pool.stats().taken_made, 0U);
+    EXPECT_EQ(life.pool.spare_bytes(), kEightChunks) << "the one that is being filled up";
+    life.machine.ok(life.machine.disk.remove(taken.path));
+  }
+}
+
 TEST_F(Pool, ASegmentOfWhichLittleWasWrittenIsRemoved) {
   Life life(storage_, options(0));
   life.start();
@@ -240,17 +281,6 @@ TEST_F(Pool, NoMoreIsKeptThanAllowed) {
 }
 
 // ---- the pace of zeros
-
-// A file of eight chunks, of which one is written per 100 ms.
-constexpr std::uint64_t kEightChunks = 8 * ZeroPace::kChunkBytes;
-
-SegmentPoolOptions slow(std::uint32_t ready_files) {
-  SegmentPoolOptions options;
-  options.ready_files = ready_files;
-  options.smallest_bytes = kEightChunks;
-  options.zero_bytes_per_second = 10 * ZeroPace::kChunkBytes;
-  return options;
-}
 
 TEST_F(Pool, FilesAreMadeReadyNoFasterThanTheRate) {
   Life life(storage_, slow(1));

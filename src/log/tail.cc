@@ -4,15 +4,25 @@
 
 namespace penstock::log {
 
+TailMemory::~TailMemory() {
+  PENSTOCK_ASSERT(order_.empty(), "the memory of tails went away before they did");
+}
+
 void Tail::add(CommitRef commit) {
   PENSTOCK_ASSERT(commits_.empty() || commits_.back()->next_offset() == commit->base_offset(),
                   "the tail has no holes");
-  held_bytes_ += commit->memory_bytes();
+  memory_.held_bytes_ += commit->memory_bytes();
   commits_.push_back(std::move(commit));
-  while (held_bytes_ > budget_bytes_ && commits_.size() > 1) {
-    held_bytes_ -= commits_.front()->memory_bytes();
-    commits_.pop_front();
+  memory_.order_.push_back(this);
+  while (memory_.held_bytes_ > memory_.budget_bytes_ && memory_.order_.size() > 1) {
+    memory_.order_.front()->drop_oldest();
+    memory_.order_.pop_front();
   }
+}
+
+void Tail::drop_oldest() {
+  memory_.held_bytes_ -= commits_.front()->memory_bytes();
+  commits_.pop_front();
 }
 
 std::optional<Batches> Tail::read(Offset from, ReadLimits limits) const {
@@ -32,8 +42,9 @@ std::optional<Batches> Tail::read(Offset from, ReadLimits limits) const {
 }
 
 void Tail::clear() {
-  commits_.clear();
-  held_bytes_ = 0;
+  if (commits_.empty()) return;
+  std::erase(memory_.order_, this);
+  while (!commits_.empty()) drop_oldest();
 }
 
 }  // namespace penstock::log

@@ -6,9 +6,11 @@ namespace penstock::log {
 
 namespace {
 
-// What is due goes out in steps: a partition that does nothing but commit needs its next segment as
-// fast as it fills this one, and small chunks would meet one in eight of its commits; so large ones
-// meet one in a hundred. A file that is smaller has smaller ones.
+// What is due goes out in steps, of which each is met by one commit: a partition that does nothing but
+// commit needs its next segment as fast as it fills this one. Small steps are met by many commits,
+// which moves the median; what a large one costs its commit moves the 99th percentile
+// (docs/benchmarks.md). A file that is smaller has smaller ones.
+constexpr std::uint64_t kStepBytes = 128 * kKiB;
 constexpr std::uint64_t kStepsOfAFile = 8;
 
 std::uint64_t overdue_chunk(std::uint64_t overdue_bytes) {
@@ -25,17 +27,18 @@ Task<Result<std::uint64_t>> ZeroPace::next_chunk(const ZeroDemand& demand, std::
     const auto due_bytes =
         static_cast<std::uint64_t>(demand.due_share_ * static_cast<double>(size_bytes));
     const bool is_all_due = due_bytes >= size_bytes;
-    const std::uint64_t step_bytes = std::min(kRushChunkBytes, size_bytes / kStepsOfAFile);
+    const std::uint64_t step_bytes = std::min(kStepBytes, size_bytes / kStepsOfAFile);
     if (filled_bytes < due_bytes && (is_all_due || due_bytes - filled_bytes >= step_bytes)) {
       co_return overdue_chunk(due_bytes - filled_bytes);
     }
 
-    const Instant held_until = gaps_.is_gap() ? ahead_from_ : ahead_from_ + kLongestHold;
-    if (scheduler_.now() >= held_until) {
+    const Instant go_from =
+        std::max(ahead_from_, std::min(gaps_.quiet_from(kQuiet), ahead_from_ + kLongestHold));
+    if (scheduler_.now() >= go_from) {
       ahead_from_ = scheduler_.now() + interval();
       co_return kChunkBytes;
     }
-    co_await gaps_.wait_until(held_until);
+    co_await gaps_.wait_until(go_from);
   }
   co_return fail(ErrorCode::kClosed, "nobody wants the file any more");
 }

@@ -27,6 +27,9 @@ class ZeroPace {
   // When somebody waits, or so much is due: large enough for the device's full speed with one at a
   // time.
   static constexpr std::uint64_t kRushChunkBytes = 512 * kKiB;
+  // A gap between commits counts from here on: a producer that waits for each acknowledgement sends the
+  // next batch within less, and would find the device at work for somebody else every time.
+  static constexpr Duration kQuiet = std::chrono::microseconds(100);
   // The longest that commits hold a chunk back. With commits of 100 us one after the other, one in a
   // hundred then meets zeros that nobody needs yet, so the 99th percentile does not; and a file of
   // 4 MiB is still ready after 1.3 s.

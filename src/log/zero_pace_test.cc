@@ -88,7 +88,7 @@ TEST_F(Pace, WithoutARateOnlyCommitsHoldZerosBack) {
   sleep(Duration(1));
   Filling behind;
   scheduler_.run(fill(pace, demand, kChunk, behind));
-  EXPECT_EQ(behind.chunks_at[0], milliseconds(2));
+  EXPECT_EQ(behind.chunks_at[0], milliseconds(2) + ZeroPace::kQuiet);
 }
 
 TEST_F(Pace, ARateThatWasNotUsedIsNotSavedUp) {
@@ -108,7 +108,23 @@ TEST_F(Pace, ZerosWaitUntilTheLastCommitHasLeft) {
   sleep(Duration(1));
   Filling filling;
   scheduler_.run(fill(pace, demand, 2 * kChunk, filling));
-  EXPECT_EQ(filling.chunks_at, (std::vector<Duration>{milliseconds(5), milliseconds(6)}));
+  EXPECT_EQ(filling.chunks_at, (std::vector<Duration>{milliseconds(5) + ZeroPace::kQuiet,
+                                                      milliseconds(6) + ZeroPace::kQuiet}));
+}
+
+TEST_F(Pace, ACommitThatFollowsAtOnceLeavesNoGap) {
+  ZeroPace pace(scheduler_, gaps_, kRate);
+  const ZeroDemand demand(pace);
+  scheduler_.spawn(commit_for(milliseconds(3)));
+  sleep(Duration(1));
+  Filling filling;
+  scheduler_.spawn(fill(pace, demand, kChunk, filling));
+  sleep(milliseconds(3) + ZeroPace::kQuiet / 2);
+  EXPECT_TRUE(filling.chunks_at.empty());
+  scheduler_.run(commit_for(milliseconds(3)));
+  EXPECT_TRUE(filling.chunks_at.empty());
+  sleep(ZeroPace::kQuiet + milliseconds(1));
+  EXPECT_EQ(filling.chunks_at.size(), 1U);
 }
 
 TEST_F(Pace, CommitsWithoutAGapHoldEachChunkBackForABoundedTime) {
@@ -145,7 +161,7 @@ TEST_F(Pace, WhatIsDueIsNotHeldBack) {
   sleep(milliseconds(10));
 }
 
-TEST_F(Pace, WhatIsDueGoesOutInLargeSteps) {
+TEST_F(Pace, WhatIsDueGoesOutInSteps) {
   ZeroPace pace(scheduler_, gaps_, kRate);
   ZeroDemand demand(pace);
   constexpr std::uint64_t kSize = 128 * kMiB;
@@ -156,8 +172,8 @@ TEST_F(Pace, WhatIsDueGoesOutInLargeSteps) {
   EXPECT_EQ(chunk_at(0.5, kSize / 2 - kBlockBytes), kChunk)
       << "a commit or two: no step, a chunk ahead of need";
   EXPECT_EQ(chunk_at(0.5, kSize / 2 - 3 * kChunk), kChunk);
-  EXPECT_EQ(chunk_at(0.5, kSize / 2 - 15 * kChunk), kChunk);
-  EXPECT_EQ(chunk_at(0.5, kSize / 2 - 16 * kChunk), ZeroPace::kRushChunkBytes);
+  EXPECT_EQ(chunk_at(0.5, kSize / 2 - 4 * kChunk), 4 * kChunk);
+  EXPECT_EQ(chunk_at(0.5, kSize / 2 - 15 * kChunk), 15 * kChunk);
   EXPECT_EQ(chunk_at(0.5, 0), ZeroPace::kRushChunkBytes) << "and no more than at full speed";
   EXPECT_EQ(chunk_at(1, kSize - 2 * kChunk), 2 * kChunk) << "all of it is due: the rest";
 }

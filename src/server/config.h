@@ -51,6 +51,7 @@ struct Config {
   broker::Settings broker;
   log::SegmentPoolOptions pool;
   log::CatchUpOptions catch_up{.cache_bytes = 64 * kMiB};
+  std::uint64_t tail_bytes = 64 * kMiB;  // of each shard
 };
 
 // A value and where it came from, for messages: "--listen", "PENSTOCK_SERVER_LISTEN",

@@ -334,9 +334,10 @@ std::vector<ConfigKey> storage_keys() {
       number_key<FIELD(broker.partition.pending_bytes), bytes_between(64 * kKiB, 4 * kGiB)>(
           "storage.pending_bytes",
           "Bytes of one partition that are accepted and not yet durable; beyond, producers wait."),
-      number_key<FIELD(broker.partition.tail_bytes), bytes_between(0, 4 * kGiB)>(
+      number_key<FIELD(tail_bytes), bytes_between(0, 1024 * kGiB)>(
           "storage.tail_bytes",
-          "Newest bytes of each partition that are kept in memory, for consumers that keep up."),
+          "Memory of each shard for the newest batches of all its partitions, for consumers that keep "
+          "up."),
       number_key<FIELD(catch_up.memory_bytes), bytes_between(0, 1024 * kGiB)>(
           "storage.read_memory_bytes",
           "Memory of each shard for reading what is no longer in memory: 4 MiB for single reads, which "

@@ -77,13 +77,15 @@ Shard::Shard(ShardReactor reactor, DiskStack& stack, const Config& config,
       random_(random_seed()),
       pool_(scheduler_, *disk_, pool_directory(config.data_directory, index), config.pool),
       catch_up_(scheduler_, pool_.commit_gaps(), config.catch_up),
+      tails_(config.tail_bytes),
       broker_({.scheduler = scheduler_,
                .disk = *disk_,
                .pool = pool_,
                .random = random_,
                .reporter = &reporter_,
                .catch_up = &catch_up_,
-               .stats = &log_stats_},
+               .stats = &log_stats_,
+               .tails = &tails_},
               settings, config.data_directory, index),
       handler_(broker_),
       io_(make_socket_io(scheduler_, reactor_)),
@@ -124,6 +126,7 @@ Task<ShardStats> Shard::stats() {
   stats.pool_ready_files = pool_.ready_count();
   stats.catch_up = catch_up_.stats();
   stats.cursors = catch_up_.cursor_count();
+  stats.tail_bytes = tails_.held_bytes();
   if (const log::SegmentCache* cache = catch_up_.cache()) stats.cache = cache->stats();
   stats.broker = broker_.stats();
   stats.connections = acceptor_.stats();

@@ -84,6 +84,7 @@ class Shard {
   log::LogStats log_stats_;
   log::SegmentPool pool_;
   log::CatchUp catch_up_;
+  log::TailMemory tails_;
   broker::Broker broker_;
   BrokerHandler handler_;
   std::unique_ptr<SocketIo> io_;

@@ -30,6 +30,7 @@ struct ShardStats {
   std::uint64_t pool_ready_files = 0;
   log::CatchUpStats catch_up;
   std::uint64_t cursors = 0;
+  std::uint64_t tail_bytes = 0;
   log::SegmentCacheStats cache;  // zeros when there is none
   broker::BrokerStats broker;
   broker::PartitionCounts partitions;
