@@ -34,7 +34,7 @@ const Group kGroups[] = {
     {{"stalls", "what holds the event loop up"}, run_stalls},
     {{"restart", "a server after kill -9; takes minutes, and 20 GiB"}, run_restart},
     {{"memory", "what an idle partition holds"}, run_memory},
-    {{"depth", "commits in flight: 1, 2, 4 beside each other"}, run_depth},
+    {{"depth", "commits in flight 1, 2, 4 and the tail policies, beside each other"}, run_depth},
 };
 
 int measure(const Options& options, const std::string& directory) {

@@ -18,6 +18,19 @@ std::string make_directories(const std::string& directory) {
 
 }  // namespace
 
+std::string_view to_string(Space space) { return space == Space::kNew ? "growing" : "recycled"; }
+
+LogShardOptions log_options(std::size_t partition_count, Space space, std::uint64_t segment_bytes) {
+  LogShardOptions options;
+  options.partition_count = partition_count;
+  if (space == Space::kNew) return options;
+  options.partition.segment_bytes = segment_bytes;
+  options.pool.smallest_bytes = segment_bytes;
+  options.pool.max_spare_bytes = std::max(kGiB, 2 * partition_count * segment_bytes);
+  options.retention.bytes = segment_bytes;
+  return options;
+}
+
 std::vector<std::byte> batch_for_entry(std::uint64_t entry_bytes) {
   log::testing::BatchShape shape;
   shape.payload_bytes = entry_bytes - log::kEntryHeaderBytes - log::kBatchHeaderBytes;
@@ -98,7 +111,7 @@ Task<void> LogShard::produce_all(std::size_t producers, ByteView batch, Clock::t
   for (std::size_t producer = 0; producer < producers; ++producer) {
     for (std::size_t i = 0; i < partitions_.size(); ++i) tasks.push_back(produce_one(i, batch, until));
   }
-  if (options_.retention.bytes) tasks.push_back(retain(until));
+  if (options_.retention.bytes) tasks.push_back(retain_until(until));
   co_await join(shard_.scheduler(), std::move(tasks));
 }
 
@@ -109,17 +122,23 @@ Task<void> LogShard::produce_one(std::size_t index, ByteView batch, Clock::time_
   }
 }
 
+void LogShard::apply_retention() { scheduler().run(retain()); }
+
+Task<void> LogShard::retain() {
+  for (const auto& partition : partitions_) {
+    auto applied = co_await partition->apply(options_.retention);
+    must(std::move(applied));
+  }
+}
+
 // Often enough that the oldest segment is back in the pool before the next one is asked for, and not so
 // often that looking costs anything.
-Task<void> LogShard::retain(Clock::time_point until) {
+Task<void> LogShard::retain_until(Clock::time_point until) {
   constexpr std::chrono::microseconds kShortest(5000);
   constexpr std::chrono::microseconds kForEach(200);
   const auto every = std::max(kShortest, kForEach * std::ssize(partitions_));
   while (Clock::now() < until) {
-    for (const auto& partition : partitions_) {
-      auto applied = co_await partition->apply(options_.retention);
-      must(std::move(applied));
-    }
+    co_await retain();
     co_await shard_.scheduler().sleep_for(every);
   }
 }

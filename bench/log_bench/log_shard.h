@@ -27,6 +27,14 @@ struct LogShardOptions {
   log::Retention retention = {};
 };
 
+// A log writes into new space until retention gives it segments to write again.
+enum class Space { kRecycled, kNew };
+
+std::string_view to_string(Space space);
+
+// With kRecycled: segments of one size, of which two are kept.
+LogShardOptions log_options(std::size_t partition_count, Space space, std::uint64_t segment_bytes);
+
 // A batch whose entry takes exactly `entry_bytes` of the device.
 std::vector<std::byte> batch_for_entry(std::uint64_t entry_bytes);
 // A batch of one message with a value of `value_bytes`.
@@ -57,6 +65,9 @@ class LogShard {
   // for `time`. Returns acknowledged appends per second.
   double produce(std::size_t producers, ByteView batch, std::chrono::nanoseconds time);
 
+  // What produce() does now and then.
+  void apply_retention();
+
   // produce(), until the pool lives on what retention gives back: then no segment needs zeros.
   void produce_until_recycling(std::size_t producers, ByteView batch);
 
@@ -76,7 +87,8 @@ class LogShard {
   Task<void> append_one_each(ByteView batch);
   Task<void> produce_all(std::size_t producers, ByteView batch, Clock::time_point until);
   Task<void> produce_one(std::size_t index, ByteView batch, Clock::time_point until);
-  Task<void> retain(Clock::time_point until);
+  Task<void> retain();
+  Task<void> retain_until(Clock::time_point until);
   Task<void> append_all(std::size_t index, std::uint64_t size_bytes, ByteView batch);
 
   std::string directory_;

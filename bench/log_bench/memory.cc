@@ -1,9 +1,9 @@
 // memory: what a partition holds that nobody uses.
-// depth: how many commits in flight are worth it.
 
 #include <signal.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+
 #include <fstream>
 
 #include "bench/child_process.h"
@@ -61,44 +61,6 @@ void run_memory(const Run& run) {
                   fmt::format("{:.1f} to {:.1f}; {} partitions", least, most, count),
                   32.0,
                   {}});
-}
-
-// Information for the default's choice: no row has anything to reach. Ratios are against a depth of 1.
-void run_depth(const Run& run) {
-  struct Size {
-    std::string_view name;
-    std::vector<std::byte> batch;
-  };
-  const Size sizes[] = {{"100 B", batch_of_value(100)}, {"256 KiB", batch_for_entry(256 * kKiB)}};
-  // Several producers for each partition, or there would be nothing for a second commit to carry.
-  constexpr std::size_t kProducers = 4;
-  constexpr std::uint32_t kDepths[] = {1, 2, 4};
-  for (const std::size_t count : {1UL, 10UL, 100UL, 1000UL}) {
-    std::vector<std::unique_ptr<LogShard>> shards;
-    for (const std::uint32_t depth : kDepths) {
-      LogShardOptions options;
-      options.partition_count = count;
-      options.partition.commit_depth = depth;
-      shards.push_back(
-          std::make_unique<LogShard>(fmt::format("{}/{}.{}", run.directory, count, depth), options));
-      shards.back()->append_to_each(sizes[0].batch);
-    }
-    for (const Size& size : sizes) {
-      Rounds against_one[std::size(kDepths)];
-      for (int round = 0; round < run.rounds(); ++round) {
-        double with_one = 0;
-        for (std::size_t i = 0; i < std::size(kDepths); ++i) {
-          const double rate = shards[i]->produce(kProducers, size.batch, run.turn() / 2);
-          if (i == 0) with_one = rate;
-          against_one[i].add(rate, with_one);
-        }
-      }
-      for (std::size_t i = 1; i < std::size(kDepths); ++i) {
-        run.report.add(against_one[i].row(
-            fmt::format("depth: {} / 1, {} partitions, {}", kDepths[i], count, size.name), "/s"));
-      }
-    }
-  }
 }
 
 }  // namespace penstock::bench

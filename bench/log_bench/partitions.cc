@@ -12,23 +12,6 @@ namespace {
 constexpr std::size_t kMessageBytes = 100;
 constexpr std::uint64_t kIngestBytes = kMiB;
 
-// A log writes into new space until retention gives it segments to write again.
-enum class Space { kRecycled, kNew };
-
-std::string_view to_string(Space space) { return space == Space::kNew ? "growing" : "recycled"; }
-
-// With kRecycled: segments of one size, of which two are kept.
-LogShardOptions log_options(std::size_t partition_count, Space space, std::uint64_t segment_bytes) {
-  LogShardOptions options;
-  options.partition_count = partition_count;
-  if (space == Space::kNew) return options;
-  options.partition.segment_bytes = segment_bytes;
-  options.pool.smallest_bytes = segment_bytes;
-  options.pool.max_spare_bytes = std::max(kGiB, 2 * partition_count * segment_bytes);
-  options.retention.bytes = segment_bytes;
-  return options;
-}
-
 void run_partitions(const Run& run, std::size_t count, Space space) {
   const auto batch = batch_of_value(kMessageBytes);
   const std::string directory = fmt::format("{}/{}-{}", run.directory, count, to_string(space));
