@@ -49,6 +49,8 @@ T must(Result<T> result) {
 class LogShard {
  public:
   using Clock = std::chrono::steady_clock;
+  // The server's default.
+  static constexpr std::uint64_t kTailBytes = 64 * kMiB;
 
   explicit LogShard(std::string directory, LogShardOptions options = {});
   LogShard(const LogShard&) = delete;
@@ -97,7 +99,7 @@ class LogShard {
   Random random_;
   std::unique_ptr<log::SegmentPool> pool_;
   log::CatchUp catch_up_;
-  log::TailMemory tails_{64 * kMiB};
+  log::TailMemory tails_{kTailBytes};
   std::vector<std::unique_ptr<log::Partition>> partitions_;
   std::uint64_t append_count_ = 0;
 };

@@ -25,7 +25,7 @@ std::size_t size_class_of(std::size_t size_bytes) {
   return static_cast<std::size_t>(std::ranges::lower_bound(kSizes, blocks) - kSizes.begin());
 }
 
-bool is_huge(std::size_t size_class) {
+bool wants_huge(std::size_t size_class) {
   return kSizes[size_class] * kBlockBytes >= BlockHeap::kHugeFromBytes;
 }
 
@@ -46,6 +46,7 @@ struct FreeMemory {
 
 struct BlockHeap::Chunk {
   std::unique_ptr<std::byte, FreeMemory> memory;
+  bool is_huge = false;
   std::size_t size_class = 0;
   std::size_t used_count = 0;
   std::size_t never_used = 0;              // index of the first part that was never taken
@@ -124,29 +125,44 @@ BlockHeapStats BlockHeap::stats() const {
   return {chunks_.size(), used_bytes_};
 }
 
+void BlockHeap::reserve(std::size_t size_bytes) {
+  const std::scoped_lock lock(mutex_);
+  const std::size_t count = align_up(size_bytes, kChunkBytes) / kChunkBytes;
+  huge_spares_max_ += count;
+  for (std::size_t i = 0; i < count; ++i) {
+    Chunk& chunk = make_chunk(true);
+    touch_pages({chunk.memory.get(), kChunkBytes});
+    huge_spares_.push_back(&chunk);
+  }
+}
+
 // One with room for a part of that size.
 BlockHeap::Chunk& BlockHeap::chunk_for(std::size_t size_class) {
   std::vector<Chunk*>& with_room = with_room_[size_class];
   if (!with_room.empty()) return *with_room.back();
-  Chunk* chunk = nullptr;
-  std::vector<Chunk*>& spares = spares_for(size_class);
-  if (spares.empty()) {
-    auto made = std::make_unique<Chunk>();
-    made->memory.reset(new_chunk_memory(is_huge(size_class)));
-    const auto address = reinterpret_cast<std::uintptr_t>(made->memory.get());
-    chunk = chunks_.emplace(address, std::move(made)).first->second.get();
-  } else {
-    chunk = spares.back();
-    spares.pop_back();
-  }
+  const bool huge = wants_huge(size_class);
+  Chunk* chunk = take_spare(huge);
+  if (chunk == nullptr) chunk = &make_chunk(huge);
   chunk->serve(size_class);
   chunk->place = 0;
   with_room.push_back(chunk);
   return *chunk;
 }
 
-std::vector<BlockHeap::Chunk*>& BlockHeap::spares_for(std::size_t size_class) {
-  return spares_[is_huge(size_class) ? 1 : 0];
+BlockHeap::Chunk* BlockHeap::take_spare(bool huge) {
+  std::vector<Chunk*>& spares = huge || plain_spares_.empty() ? huge_spares_ : plain_spares_;
+  if (spares.empty()) return nullptr;
+  Chunk* chunk = spares.back();
+  spares.pop_back();
+  return chunk;
+}
+
+BlockHeap::Chunk& BlockHeap::make_chunk(bool huge) {
+  auto made = std::make_unique<Chunk>();
+  made->memory.reset(new_chunk_memory(huge));
+  made->is_huge = huge;
+  const auto address = reinterpret_cast<std::uintptr_t>(made->memory.get());
+  return *chunks_.emplace(address, std::move(made)).first->second;
 }
 
 void BlockHeap::leave_room_list(Chunk& chunk) {
@@ -159,8 +175,8 @@ void BlockHeap::leave_room_list(Chunk& chunk) {
 // Nothing of it is in use.
 void BlockHeap::retire(Chunk& chunk) {
   leave_room_list(chunk);
-  std::vector<Chunk*>& spares = spares_for(chunk.size_class);
-  if (spares.size() < kSpareChunksMax) {
+  std::vector<Chunk*>& spares = chunk.is_huge ? huge_spares_ : plain_spares_;
+  if (spares.size() < (chunk.is_huge ? huge_spares_max_ : kSpareChunksMax)) {
     spares.push_back(&chunk);
   } else {
     chunks_.erase(reinterpret_cast<std::uintptr_t>(chunk.memory.get()));

@@ -2,10 +2,10 @@
 //
 // A device takes memory in physically contiguous pieces. A megabyte from malloc is 256 of them, each to
 // be pinned, mapped and put into the request; on a huge page it is one (docs/benchmarks.md, `ingest`).
-// So buffers are cut from chunks of 2 MiB, each chunk for one size. Small buffers are few pieces
-// anyway, and get pages one by one: in a virtual machine the first touch of a huge page has taken 5 ms.
-// A chunk of which nothing is in use serves other sizes of its kind. What was used last is used first,
-// while the caches may still hold it.
+// So buffers are cut from chunks of 2 MiB, each chunk for one size; a chunk of which nothing is in use
+// serves another one. What was used last is used first, while the caches may still hold it. In a
+// virtual machine the first touch of a huge page has taken 5 ms: who cannot wait for that reserves
+// chunks, and small buffers, which are few pieces anyway, do not ask for huge pages of their own.
 //
 // Ownership: one for the process, never destroyed, so that buffers may outlive everything else.
 // Threading: any thread.
@@ -35,7 +35,8 @@ class BlockHeap {
   static constexpr std::size_t kLargestBytes = kMiB;
   // Buffers from this size on are on huge pages, where the system has them.
   static constexpr std::size_t kHugeFromBytes = 64 * kKiB;
-  // Chunks of each kind that are kept when nothing in them is in use.
+  // Chunks with and without huge pages that are kept when nothing in them is in use, unless more were
+  // reserved.
   static constexpr std::size_t kSpareChunksMax = 8;
 
   static BlockHeap& instance();
@@ -51,13 +52,18 @@ class BlockHeap {
   // `bytes` is what take() gave, for the same size.
   void give_back(std::byte* bytes, std::size_t size_bytes);
 
+  // Has chunks for `size_bytes` made now, on huge pages, and keeps as many from now on; for callers
+  // that come one after the other, each for its own share. Throws bad_alloc.
+  void reserve(std::size_t size_bytes);
+
   BlockHeapStats stats() const;
 
  private:
   struct Chunk;
 
   Chunk& chunk_for(std::size_t size_class);
-  std::vector<Chunk*>& spares_for(std::size_t size_class);
+  Chunk* take_spare(bool huge);
+  Chunk& make_chunk(bool huge);
   void leave_room_list(Chunk& chunk);
   void retire(Chunk& chunk);
 
@@ -67,7 +73,9 @@ class BlockHeap {
   mutable std::mutex mutex_;
   std::unordered_map<std::uintptr_t, std::unique_ptr<Chunk>> chunks_;  // by address
   std::array<std::vector<Chunk*>, kSizeClassCount> with_room_;
-  std::array<std::vector<Chunk*>, 2> spares_;  // with pages one by one, and with huge pages
+  std::vector<Chunk*> huge_spares_;
+  std::vector<Chunk*> plain_spares_;
+  std::size_t huge_spares_max_ = kSpareChunksMax;
   std::size_t used_bytes_ = 0;
 };
 

@@ -132,5 +132,18 @@ TEST(BlockHeap, KeepsAFewChunksAndGivesTheRestBack) {
   EXPECT_EQ(heap.stats().chunk_count, BlockHeap::kSpareChunksMax);
 }
 
+TEST(BlockHeap, WhatIsReservedServesAllSizesAndStays) {
+  BlockHeap heap;
+  heap.reserve(20 * BlockHeap::kChunkBytes);
+  std::vector<std::byte*> large;
+  for (int i = 0; i < 30; ++i) large.push_back(heap.take(BlockHeap::kLargestBytes));
+  std::vector<std::byte*> small;
+  for (int i = 0; i < 1000; ++i) small.push_back(heap.take(kBlockBytes));
+  EXPECT_EQ(heap.stats().chunk_count, 20U);
+  for (std::byte* const bytes : large) heap.give_back(bytes, BlockHeap::kLargestBytes);
+  for (std::byte* const bytes : small) heap.give_back(bytes, kBlockBytes);
+  EXPECT_EQ(heap.stats().chunk_count, 20U);
+}
+
 }  // namespace
 }  // namespace penstock

@@ -337,7 +337,7 @@ std::vector<ConfigKey> storage_keys() {
       number_key<FIELD(tail_bytes), bytes_between(0, 1024 * kGiB)>(
           "storage.tail_bytes",
           "Memory of each shard for the newest batches of all its partitions, for consumers that keep "
-          "up."),
+          "up. Up to 256 MiB of it are taken at the start."),
       number_key<FIELD(catch_up.memory_bytes), bytes_between(0, 1024 * kGiB)>(
           "storage.read_memory_bytes",
           "Memory of each shard for reading what is no longer in memory: 4 MiB for single reads, which "

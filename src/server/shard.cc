@@ -5,8 +5,10 @@
 #include <spdlog/spdlog.h>
 #include <sys/random.h>
 
+#include <algorithm>
 #include <vector>
 
+#include "base/block_heap.h"
 #include "server/data_directory.h"
 
 namespace penstock::server {
@@ -53,6 +55,9 @@ void pin_this_thread(std::size_t shard) {
   }
 }
 
+// More than that is first touched when it is needed.
+constexpr std::uint64_t kReservedBytesMax = 256 * kMiB;
+
 }  // namespace
 
 Result<std::unique_ptr<Shard>> Shard::make(DiskStack& stack, const Config& config,
@@ -62,6 +67,8 @@ Result<std::unique_ptr<Shard>> Shard::make(DiskStack& stack, const Config& confi
   if (!reactor) return Unexpected(reactor.error().context(fmt::format("start shard {}", index)));
   std::unique_ptr<Shard> shard(
       new Shard(std::move(*reactor), stack, config, settings, index, std::move(listener)));
+  // Touched for the first time now, and not by the first commits.
+  BlockHeap::instance().reserve(std::min(config.tail_bytes, kReservedBytesMax));
   if (auto started = shard->catch_up_.start(); !started) {
     return Unexpected(started.error().context(fmt::format("start shard {}", index)));
   }
