@@ -1,6 +1,9 @@
 // partitions: small durable appends over many partitions, beside a raw ring and the naive way.
 // ingest: one partition as fast as it goes, beside raw writes.
 
+#include <algorithm>
+#include <bit>
+
 #include "bench/log_bench/group.h"
 #include "bench/log_bench/log_shard.h"
 #include "bench/log_bench/raw_load.h"
@@ -11,11 +14,16 @@ namespace {
 
 constexpr std::size_t kMessageBytes = 100;
 constexpr std::uint64_t kIngestBytes = kMiB;
+// The larger the segments, the fewer rolls, each of which costs a few journal commits. The server's, of
+// 128 MiB, would take minutes to fill.
+std::uint64_t recycled_segment_bytes(std::size_t partition_count) {
+  return std::max(4 * kMiB, kGiB / std::bit_ceil(partition_count));
+}
 
 void run_partitions(const Run& run, std::size_t count, Space space) {
   const auto batch = batch_of_value(kMessageBytes);
   const std::string directory = fmt::format("{}/{}-{}", run.directory, count, to_string(space));
-  LogShard shard(directory + "/log", log_options(count, space, 4 * kMiB));
+  LogShard shard(directory + "/log", log_options(count, space, recycled_segment_bytes(count)));
   RawRingLoad::Shape shape;
   shape.file_count = count;
   shape.file_bytes = kMiB;
@@ -48,7 +56,7 @@ void run_partitions(const Run& run, std::size_t count, Space space) {
 void run_ingest(const Run& run, Space space) {
   const auto batch = batch_for_entry(kIngestBytes);
   const std::string directory = fmt::format("{}/{}", run.directory, to_string(space));
-  const LogShardOptions options = log_options(1, space, 64 * kMiB);
+  const LogShardOptions options = log_options(1, space, log::PartitionOptions{}.segment_bytes);
   LogShard shard(directory + "/log", options);
   RawRingLoad::Shape shape;
   shape.depth = options.partition.commit_depth;
