@@ -232,7 +232,7 @@ class Partition {
   Task<void> write(CommitRef commit, SegmentRef segment, Gate::Hold hold);
   void acknowledge();
   void note_commit(const Commit& commit, Duration took);
-  void settle(Commit& commit, std::optional<Error> error);
+  void settle(Commit& commit, const std::optional<Error>& error);
   void fail_collected(const Error& error);
   void fence_off(const Error& error);
   void note_space(bool has_space);

@@ -6,6 +6,22 @@
 
 namespace penstock::log {
 
+namespace {
+
+// What those who wait for a commit are told. Any other code (a file system's limit for files, say)
+// would be about their batch.
+Error as_outcome(const Error& error) {
+  switch (error.code()) {
+    case ErrorCode::kNoSpace:
+    case ErrorCode::kIo:
+    case ErrorCode::kFenced:
+    case ErrorCode::kClosed: return error;
+    default: return {ErrorCode::kIo, error.message()};
+  }
+}
+
+}  // namespace
+
 const CommitRef& Partition::collecting(std::uint64_t batch_bytes, Commit::Acknowledged acknowledged) {
   const bool fits = !collected_.empty() && collected_.back()->acknowledged() == acknowledged &&
                     collected_.back()->device_bytes_with(batch_bytes) <= options_.commit_bytes;
@@ -169,12 +185,12 @@ Task<void> Partition::write_checkpoint(SegmentRef segment, Gate::Hold) {
   segment->checkpointed_end = checkpoint.data_end;
 }
 
-void Partition::settle(Commit& commit, std::optional<Error> error) {
+void Partition::settle(Commit& commit, const std::optional<Error>& error) {
   if (commit.acknowledged() == Commit::Acknowledged::kWhenDurable) {
     for (const Commit::PlacedBatch& batch : commit.batches())
       pending_bytes_.release(batch.header.total_bytes);
   }
-  commit.settle(std::move(error));
+  commit.settle(error ? std::optional(as_outcome(*error)) : std::nullopt);
 }
 
 // Nothing of these commits was submitted, so the offsets of what is not acknowledged were never given
@@ -206,7 +222,9 @@ void Partition::fence_off(const Error& error) {
   }
   std::deque<InFlight> lost;
   lost.swap(in_flight_);
-  for (const InFlight& flight : lost) strand(flight.commit, error);
+  // Also of a write for which there was no space: that says that nothing was kept.
+  const Error may_be_lost(ErrorCode::kIo, error.message());
+  for (const InFlight& flight : lost) strand(flight.commit, may_be_lost);
   std::deque<CommitRef> failed;
   failed.swap(collected_);
   for (const CommitRef& commit : failed) strand(commit, *fence_);

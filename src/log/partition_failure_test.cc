@@ -1,6 +1,7 @@
 // What a partition does when the device refuses: errors fence it, a full disk does not.
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <chrono>
 #include <string>
 #include <vector>
@@ -55,6 +56,35 @@ TEST(PartitionFence, AFailedCommitFailsPendingAndLaterAppendsAndReadsGoOn) {
   EXPECT_GE(machine.marks().high_watermark, Offset{2});
   const Offset end = machine.marks().high_watermark;
   EXPECT_EQ(machine.append_ok(30, kLarge), end);
+}
+
+// Whatever the system calls it, it is no fault of the batch, and nobody knows what was kept.
+TEST(PartitionFence, AFailedCommitIsAStorageErrorWhateverTheReason) {
+  for (const int error : {EIO, EFBIG, ENOSPC, EDQUOT, EROFS}) {
+    SimStorage storage;
+    LogMachine machine(storage);
+    machine.start();
+    machine.append_ok(0, kLarge);
+    SimFault fault = failing_segment_write();
+    fault.errno_value = error;
+    machine.disk.inject(fault);
+    const auto failed = machine.append(1, kLarge);
+    ASSERT_FALSE(failed);
+    EXPECT_EQ(failed.error().code(), ErrorCode::kIo) << error;
+    EXPECT_TRUE(machine.partition().fence()) << error;
+  }
+}
+
+TEST(PartitionFence, ASegmentThatCannotBeAsLargeIsAStorageErrorAndTheNextAppendTriesAgain) {
+  SimStorage storage;
+  LogMachine machine(storage);
+  machine.start();
+  machine.disk.inject({.op = SimOp::kAllocate, .errno_value = EFBIG});
+  const auto failed = machine.append(0, kLarge);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code(), ErrorCode::kIo);
+  EXPECT_FALSE(machine.partition().fence());
+  machine.append_ok(0, kLarge);
 }
 
 TEST(PartitionFence, WhicheverCommitFailsWhatWasAcknowledgedIsRecovered) {

@@ -38,10 +38,13 @@ class Recovery {
   }
 
  private:
-  // A damaged file is reported, and read as if it were not there: then what was deleted, and is still
-  // on the disk, is served again.
+  // What cannot be made out is read twice, here and below, before anything depends on it: a read can go
+  // astray. A damaged file is reported, and read as if it were not there: then what was deleted, and is
+  // still on the disk, is served again.
   Task<Result<void>> read_start() {
     auto start = co_await read_log_start(disk_, directory_);
+    if (!start && start.error().code() == ErrorCode::kCorrupt)
+      start = co_await read_log_start(disk_, directory_);
     if (start) {
       deleted_below_ = *start;
     } else if (start.error().code() == ErrorCode::kCorrupt) {
@@ -109,13 +112,12 @@ class Recovery {
     if (!file) co_return Unexpected(file.error());
     segment->file = std::move(*file);
 
-    auto start = co_await read_segment_start(*segment->file);
-    Result<void> readable;
-    if (!start) readable = Unexpected(start.error());
-    if (start) readable = check_identity(start->header, number);
-    if (!readable) {
-      if (readable.error().code() != ErrorCode::kCorrupt) co_return readable;
-      co_return co_await set_aside(number, readable.error());
+    auto start = co_await read_own_start(*segment->file, number);
+    if (!start && start.error().code() == ErrorCode::kCorrupt)
+      start = co_await read_own_start(*segment->file, number);
+    if (!start) {
+      if (start.error().code() != ErrorCode::kCorrupt) co_return Unexpected(start.error());
+      co_return co_await set_aside(number, start.error());
     }
     segment->header = start->header;
     auto seal = co_await read_seal(*segment);
@@ -145,6 +147,14 @@ class Recovery {
     report_damage(*segment);
     found_.segments.push_back(std::move(segment));
     co_return Result<void>();
+  }
+
+  // kCorrupt also when it is the start of another segment.
+  Task<Result<SegmentStart>> read_own_start(File& file, std::uint64_t number) {
+    auto start = co_await read_segment_start(file);
+    if (!start) co_return start;
+    if (auto own = check_identity(start->header, number); !own) co_return Unexpected(own.error());
+    co_return start;
   }
 
   // Segments without a readable entry, in front of one that begins at `next_base`. A newer segment is
