@@ -1,6 +1,7 @@
 #include "disk/sim_disk.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/crc32c.h"
 #include "disk/sim_open_file.h"
@@ -95,7 +96,7 @@ class SimDisk::Mapping final : public SharedMemory {
     for (std::size_t at = 0; at < memory_.capacity(); at += kSectorBytes) {
       const ByteView now = memory_.view().subspan(at, kSectorBytes);
       const MutableBytes before = MutableBytes(written_back_).subspan(at, kSectorBytes);
-      if (std::ranges::equal(now, before)) continue;
+      if (std::memcmp(now.data(), before.data(), kSectorBytes) == 0) continue;
       const bool has_space = disk_.storage_.write(*file_, FilePosition{at}, now, Durability::kNone);
       PENSTOCK_ASSERT(has_space, "shared memory has its space reserved");
       std::ranges::copy(now, before.begin());
