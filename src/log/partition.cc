@@ -57,7 +57,8 @@ Task<Result<std::unique_ptr<Partition>>> Partition::open(LogContext context, std
   const Offset end = recovered->next_offset;
   partition->marks_ = Marks{recovered->log_start, end, end, end, end};
   if (auto taken = co_await partition->take_in_unsynced(); !taken) {
-    (void)co_await partition->close();
+    // Not close(), which removes the shared memory of a log that has all of it on the device.
+    co_await partition->quiesce();
     co_return Unexpected(taken.error().context(partition->id_.to_string()));
   }
   co_return partition;

@@ -268,6 +268,26 @@ TEST(BatchTopicCrash, AKillAtAnyStepLosesNothingAndAPowerCutOnlyWhatWasNotDurabl
   EXPECT_GT(from_memory, 1000U) << "few were acknowledged from memory when it died";
 }
 
+TEST(BatchTopicCrash, AStartThatCannotReadTheMemoryLeavesItForTheNext) {
+  for (const SimOp op : {SimOp::kOpen, SimOp::kSize, SimOp::kRead}) {
+    SimStorage storage;
+    {
+      LogMachine machine(storage, batch_options());
+      machine.start();
+      for (std::uint64_t seed = 0; seed < 5; ++seed) machine.append_ok(seed);
+      machine.die(SimCrash::kKill);
+    }
+    {
+      LogMachine machine(storage, batch_options());
+      machine.disk.inject({.op = op, .path_part = kUnsynced});
+      EXPECT_FALSE(machine.try_start()) << to_string(op);
+    }
+    LogMachine machine(storage, batch_options());
+    machine.start();
+    machine.expect_log(first_seeds(5));
+  }
+}
+
 TEST(BatchTopicCrash, ARecoveryThatDiesAtAnyStepLosesNothingEither) {
   for (std::uint64_t step = 0;; ++step) {
     SimStorage storage;

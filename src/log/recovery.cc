@@ -240,13 +240,15 @@ class Recovery {
   // The segment's index file, if there is one that belongs to it.
   Task<std::optional<SealedIndex>> read_seal(const Segment& segment) {
     const std::string path = directory_ + "/" + index_file_name(segment.header.number);
-    auto contents = co_await file::read_small_file(disk_, path);
-    if (!contents) co_return std::nullopt;
-    auto seal = SealedIndex::decode(*contents);
-    const bool belongs =
-        seal && seal->segment_number == segment.header.number && seal->salt == segment.header.salt;
-    if (!belongs) co_return std::nullopt;
-    co_return std::move(*seal);
+    for (int times = 0; times < 2; ++times) {
+      auto contents = co_await file::read_small_file(disk_, path);
+      if (!contents) co_return std::nullopt;
+      auto seal = SealedIndex::decode(*contents);
+      const bool belongs =
+          seal && seal->segment_number == segment.header.number && seal->salt == segment.header.salt;
+      if (belongs) co_return std::move(*seal);
+    }
+    co_return std::nullopt;
   }
 
   static void adopt(Segment& segment, SealedIndex seal) {
