@@ -95,7 +95,8 @@ class LiesCase {
     Plan& plan = plans_[*owner];
     const bool is_read = plan.kind == Kind::kReadElsewhere || plan.kind == Kind::kReadAcross;
     if (plan.is_done || is_read != (call.op == SimOp::kRead)) return std::nullopt;
-    if (is_read && *owner == shard_->count()) return std::nullopt;  // nobody reads the pool's files
+    // A recovery that is lied to by a read may not see what is there.
+    if (is_read && !(*owner < shard_->count() && shard_->served(*owner).partition)) return std::nullopt;
     if (plan.calls_before > 0) {
       --plan.calls_before;
       return std::nullopt;
