@@ -1,10 +1,8 @@
 #include "bench/log_bench/log_shard.h"
 
 #include <filesystem>
-#include <mutex>
 #include <random>
 
-#include "base/block_heap.h"
 #include "bench/raw_io.h"
 #include "task/join.h"
 
@@ -16,12 +14,6 @@ namespace {
 std::string make_directories(const std::string& directory) {
   std::filesystem::create_directories(directory + "/pool");
   return directory;
-}
-
-// Once, for all shards that this process opens.
-void reserve_memory() {
-  static std::once_flag once;
-  std::call_once(once, [] { BlockHeap::instance().reserve(LogShard::kTailBytes); });
 }
 
 }  // namespace
@@ -60,7 +52,6 @@ LogShard::LogShard(std::string directory, LogShardOptions options)
                                                options_.pool)),
       catch_up_(scheduler(), pool_->commit_gaps(), log::CatchUpOptions{}),
       partitions_(options.partition_count) {
-  reserve_memory();
   must(scheduler().run(pool_->start()));
   must(catch_up_.start());
   scheduler().run(open_all());

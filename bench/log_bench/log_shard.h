@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/block_heap.h"
 #include "base/random.h"
 #include "bench/latency.h"
 #include "bench/shard_disk.h"
@@ -99,6 +100,7 @@ class LogShard {
   Random random_;
   std::unique_ptr<log::SegmentPool> pool_;
   log::CatchUp catch_up_;
+  BlockHeap::Reservation tail_reservation_ = BlockHeap::instance().reserve(kTailBytes);
   log::TailMemory tails_{kTailBytes};
   std::vector<std::unique_ptr<log::Partition>> partitions_;
   std::uint64_t append_count_ = 0;

@@ -3,7 +3,6 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <new>
 
 #include "base/assert.h"
@@ -29,24 +28,37 @@ bool wants_huge(std::size_t size_class) {
   return kSizes[size_class] * kBlockBytes >= BlockHeap::kHugeFromBytes;
 }
 
-std::byte* new_chunk_memory(bool huge) {
-  auto* bytes =
-      static_cast<std::byte*>(std::aligned_alloc(BlockHeap::kChunkBytes, BlockHeap::kChunkBytes));
-  if (bytes == nullptr) throw std::bad_alloc();
-  // Advice: it is as correct without.
-  ::madvise(bytes, BlockHeap::kChunkBytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
-  return bytes;
-}
-
-struct FreeMemory {
-  void operator()(std::byte* bytes) const { std::free(bytes); }
+struct Unmap {
+  void operator()(std::byte* bytes) const { ::munmap(bytes, BlockHeap::kChunkBytes); }
 };
+using ChunkMemory = std::unique_ptr<std::byte, Unmap>;
+
+// At an address that is a multiple of its size, so that a part leads to its chunk. Its pages are not
+// there yet.
+ChunkMemory map_chunk(bool huge) {
+  constexpr std::size_t kMappedBytes = 2 * BlockHeap::kChunkBytes;
+  void* const mapped =
+      ::mmap(nullptr, kMappedBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) throw std::bad_alloc();
+  auto* const begin = static_cast<std::byte*>(mapped);
+  const auto address = reinterpret_cast<std::uintptr_t>(mapped);
+  const std::size_t in_front = align_up(address, BlockHeap::kChunkBytes) - address;
+  std::byte* const chunk = begin + in_front;
+  const std::size_t behind = kMappedBytes - BlockHeap::kChunkBytes - in_front;
+  if (in_front > 0) ::munmap(begin, in_front);
+  if (behind > 0) ::munmap(chunk + BlockHeap::kChunkBytes, behind);
+  // Advice: it is as correct without.
+  ::madvise(chunk, BlockHeap::kChunkBytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+  return ChunkMemory(chunk);
+}
 
 }  // namespace
 
 struct BlockHeap::Chunk {
-  std::unique_ptr<std::byte, FreeMemory> memory;
-  bool is_huge = false;
+  explicit Chunk(bool huge) : is_huge(huge), memory(map_chunk(huge)) {}
+
+  bool is_huge;
+  ChunkMemory memory;
   std::size_t size_class = 0;
   std::size_t used_count = 0;
   std::size_t never_used = 0;              // index of the first part that was never taken
@@ -62,16 +74,13 @@ struct BlockHeap::Chunk {
     used_before.clear();
   }
 
-  std::byte* take() {
+  // A part, and whether it was never used before.
+  std::pair<std::byte*, bool> take() {
     ++used_count;
-    if (used_before.empty()) {
-      std::byte* const part = memory.get() + never_used++ * part_bytes();
-      touch_pages({part, part_bytes()});
-      return part;
-    }
+    if (used_before.empty()) return {memory.get() + never_used++ * part_bytes(), true};
     std::byte* const part = memory.get() + used_before.back() * part_bytes();
     used_before.pop_back();
-    return part;
+    return {part, false};
   }
 
   void give_back(const std::byte* bytes) {
@@ -95,11 +104,14 @@ BlockHeap& BlockHeap::instance() {
 
 std::byte* BlockHeap::take(std::size_t size_bytes) {
   const std::size_t size_class = size_class_of(size_bytes);
-  const std::scoped_lock lock(mutex_);
+  std::unique_lock lock(mutex_);
   Chunk& chunk = chunk_for(size_class);
-  std::byte* bytes = chunk.take();
-  used_bytes_ += chunk.part_bytes();
+  const auto [bytes, is_fresh] = chunk.take();
+  const std::size_t part_bytes = chunk.part_bytes();
+  used_bytes_ += part_bytes;
   if (!chunk.has_room()) leave_room_list(chunk);
+  lock.unlock();
+  if (is_fresh) touch_pages({bytes, part_bytes});
   return bytes;
 }
 
@@ -125,14 +137,25 @@ BlockHeapStats BlockHeap::stats() const {
   return {chunks_.size(), used_bytes_};
 }
 
-void BlockHeap::reserve(std::size_t size_bytes) {
-  const std::scoped_lock lock(mutex_);
+BlockHeap::Reservation BlockHeap::reserve(std::size_t size_bytes) {
   const std::size_t count = align_up(size_bytes, kChunkBytes) / kChunkBytes;
-  huge_spares_max_ += count;
+  std::vector<std::unique_ptr<Chunk>> made;
   for (std::size_t i = 0; i < count; ++i) {
-    Chunk& chunk = make_chunk(true);
-    touch_pages({chunk.memory.get(), kChunkBytes});
-    huge_spares_.push_back(&chunk);
+    made.push_back(std::make_unique<Chunk>(true));
+    touch_pages({made.back()->memory.get(), kChunkBytes});
+  }
+  const std::scoped_lock lock(mutex_);
+  huge_spares_max_ += count;
+  for (std::unique_ptr<Chunk>& chunk : made) huge_spares_.push_back(&adopt(std::move(chunk)));
+  return {*this, count};
+}
+
+void BlockHeap::keep_fewer(std::size_t chunk_count) {
+  const std::scoped_lock lock(mutex_);
+  huge_spares_max_ -= chunk_count;
+  while (huge_spares_.size() > huge_spares_max_) {
+    chunks_.erase(reinterpret_cast<std::uintptr_t>(huge_spares_.back()->memory.get()));
+    huge_spares_.pop_back();
   }
 }
 
@@ -142,7 +165,7 @@ BlockHeap::Chunk& BlockHeap::chunk_for(std::size_t size_class) {
   if (!with_room.empty()) return *with_room.back();
   const bool huge = wants_huge(size_class);
   Chunk* chunk = take_spare(huge);
-  if (chunk == nullptr) chunk = &make_chunk(huge);
+  if (chunk == nullptr) chunk = &adopt(std::make_unique<Chunk>(huge));
   chunk->serve(size_class);
   chunk->place = 0;
   with_room.push_back(chunk);
@@ -157,12 +180,9 @@ BlockHeap::Chunk* BlockHeap::take_spare(bool huge) {
   return chunk;
 }
 
-BlockHeap::Chunk& BlockHeap::make_chunk(bool huge) {
-  auto made = std::make_unique<Chunk>();
-  made->memory.reset(new_chunk_memory(huge));
-  made->is_huge = huge;
-  const auto address = reinterpret_cast<std::uintptr_t>(made->memory.get());
-  return *chunks_.emplace(address, std::move(made)).first->second;
+BlockHeap::Chunk& BlockHeap::adopt(std::unique_ptr<Chunk> chunk) {
+  const auto address = reinterpret_cast<std::uintptr_t>(chunk->memory.get());
+  return *chunks_.emplace(address, std::move(chunk)).first->second;
 }
 
 void BlockHeap::leave_room_list(Chunk& chunk) {

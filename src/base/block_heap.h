@@ -17,6 +17,7 @@
 #include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -52,9 +53,33 @@ class BlockHeap {
   // `bytes` is what take() gave, for the same size.
   void give_back(std::byte* bytes, std::size_t size_bytes);
 
-  // Has chunks for `size_bytes` made now, on huge pages, and keeps as many from now on; for callers
-  // that come one after the other, each for its own share. Throws bad_alloc.
-  void reserve(std::size_t size_bytes);
+  // While it lives, so many more chunks on huge pages are kept when nothing in them is in use. The heap
+  // outlives it.
+  class Reservation {
+   public:
+    Reservation() = default;
+    Reservation(Reservation&& other) noexcept
+        : heap_(std::exchange(other.heap_, nullptr)), chunk_count_(other.chunk_count_) {}
+    Reservation& operator=(Reservation&& other) noexcept {
+      std::swap(heap_, other.heap_);
+      std::swap(chunk_count_, other.chunk_count_);
+      return *this;
+    }
+    ~Reservation() {
+      if (heap_ != nullptr) heap_->keep_fewer(chunk_count_);
+    }
+
+   private:
+    friend class BlockHeap;
+    Reservation(BlockHeap& heap, std::size_t chunk_count) : heap_(&heap), chunk_count_(chunk_count) {}
+
+    BlockHeap* heap_ = nullptr;
+    std::size_t chunk_count_ = 0;
+  };
+
+  // Makes chunks for `size_bytes`, in addition to those that there are, and touches all of their pages.
+  // Throws bad_alloc.
+  [[nodiscard]] Reservation reserve(std::size_t size_bytes);
 
   BlockHeapStats stats() const;
 
@@ -63,9 +88,10 @@ class BlockHeap {
 
   Chunk& chunk_for(std::size_t size_class);
   Chunk* take_spare(bool huge);
-  Chunk& make_chunk(bool huge);
+  Chunk& adopt(std::unique_ptr<Chunk> chunk);
   void leave_room_list(Chunk& chunk);
   void retire(Chunk& chunk);
+  void keep_fewer(std::size_t chunk_count);
 
   // Up to 4 blocks each number of them, then four sizes for each doubling.
   static constexpr std::size_t kSizeClassCount = 28;

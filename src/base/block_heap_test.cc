@@ -132,9 +132,10 @@ TEST(BlockHeap, KeepsAFewChunksAndGivesTheRestBack) {
   EXPECT_EQ(heap.stats().chunk_count, BlockHeap::kSpareChunksMax);
 }
 
-TEST(BlockHeap, WhatIsReservedServesAllSizesAndStays) {
+TEST(BlockHeap, WhatIsReservedServesAllSizesAndStaysAsLongAsTheReservation) {
   BlockHeap heap;
-  heap.reserve(20 * BlockHeap::kChunkBytes);
+  auto reservation = heap.reserve(20 * BlockHeap::kChunkBytes);
+  EXPECT_EQ(heap.stats().chunk_count, 20U);
   std::vector<std::byte*> large;
   for (int i = 0; i < 30; ++i) large.push_back(heap.take(BlockHeap::kLargestBytes));
   std::vector<std::byte*> small;
@@ -143,6 +144,19 @@ TEST(BlockHeap, WhatIsReservedServesAllSizesAndStays) {
   for (std::byte* const bytes : large) heap.give_back(bytes, BlockHeap::kLargestBytes);
   for (std::byte* const bytes : small) heap.give_back(bytes, kBlockBytes);
   EXPECT_EQ(heap.stats().chunk_count, 20U);
+  reservation = {};
+  EXPECT_EQ(heap.stats().chunk_count, BlockHeap::kSpareChunksMax);
+}
+
+TEST(BlockHeap, EachReservationIsOfItsOwn) {
+  BlockHeap heap;
+  auto first = heap.reserve(10 * BlockHeap::kChunkBytes);
+  {
+    const auto second = heap.reserve(10 * BlockHeap::kChunkBytes);
+    EXPECT_EQ(heap.stats().chunk_count, 20U);
+  }
+  const auto moved = std::move(first);
+  EXPECT_EQ(heap.stats().chunk_count, 10U + BlockHeap::kSpareChunksMax);
 }
 
 }  // namespace

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <vector>
 
-#include "base/block_heap.h"
 #include "server/data_directory.h"
 
 namespace penstock::server {
@@ -67,8 +66,6 @@ Result<std::unique_ptr<Shard>> Shard::make(DiskStack& stack, const Config& confi
   if (!reactor) return Unexpected(reactor.error().context(fmt::format("start shard {}", index)));
   std::unique_ptr<Shard> shard(
       new Shard(std::move(*reactor), stack, config, settings, index, std::move(listener)));
-  // Touched for the first time now, and not by the first commits.
-  BlockHeap::instance().reserve(std::min(config.tail_bytes, kReservedBytesMax));
   if (auto started = shard->catch_up_.start(); !started) {
     return Unexpected(started.error().context(fmt::format("start shard {}", index)));
   }
@@ -84,6 +81,8 @@ Shard::Shard(ShardReactor reactor, DiskStack& stack, const Config& config,
       random_(random_seed()),
       pool_(scheduler_, *disk_, pool_directory(config.data_directory, index), config.pool),
       catch_up_(scheduler_, pool_.commit_gaps(), config.catch_up),
+      // Touched for the first time now, and not by the first commits.
+      tail_reservation_(BlockHeap::instance().reserve(std::min(config.tail_bytes, kReservedBytesMax))),
       tails_(config.tail_bytes),
       broker_({.scheduler = scheduler_,
                .disk = *disk_,

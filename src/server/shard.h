@@ -13,6 +13,7 @@
 #include <string>
 #include <thread>
 
+#include "base/block_heap.h"
 #include "base/random.h"
 #include "broker/broker.h"
 #include "disk/disk_stack.h"
@@ -84,6 +85,7 @@ class Shard {
   log::LogStats log_stats_;
   log::SegmentPool pool_;
   log::CatchUp catch_up_;
+  BlockHeap::Reservation tail_reservation_;
   log::TailMemory tails_;
   broker::Broker broker_;
   BrokerHandler handler_;
