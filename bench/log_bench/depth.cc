@@ -1,5 +1,7 @@
 // depth: commits in flight and the two tail policies, beside each other: the reason for the defaults.
 
+#include <span>
+
 #include "bench/log_bench/group.h"
 #include "bench/log_bench/log_shard.h"
 

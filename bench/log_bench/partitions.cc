@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t kMessageBytes = 100;
 constexpr std::uint64_t kIngestBytes = kMiB;
+
 // The larger the segments, the fewer rolls, each of which costs a few journal commits. The server's, of
 // 128 MiB, would take minutes to fill.
 std::uint64_t recycled_segment_bytes(std::size_t partition_count) {

@@ -183,7 +183,7 @@ Task<Result<void>> Partition::destroy() {
     segments_.pop_back();
     const bool has_readers = segment.use_count() > 1;
     if (has_readers) continue;  // removed below; its bytes go when the last reader lets go
-    if (auto retired = co_await context_.pool.retire(segment->path(), segment->data_end.value);
+    if (auto retired = co_await context_.pool.retire(segment->path(), segment->reusable_bytes());
         !retired) {
       co_return retired;
     }

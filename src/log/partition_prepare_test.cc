@@ -70,5 +70,31 @@ TEST(PartitionPrepare, ClosingGivesUpASegmentThatIsBeingPrepared) {
   EXPECT_FALSE(storage.exists(segment_path(2)));
 }
 
+// ---- a segment's next life
+
+TEST(PartitionPrepare, ASegmentThatWasFilledNeedsNoZerosInItsNextLife) {
+  SimStorage storage;
+  LogMachine machine(storage, with_slow_zeros());
+  machine.start();
+  for (std::uint64_t seed = 0; seed < 2000; ++seed) {
+    machine.append_ok(seed, kThreeBlocks);
+    if (seed % 50 == 0)
+      EXPECT_TRUE(machine.scheduler.run(machine.partition().apply({.time = {}, .bytes = 0})));
+  }
+  const SegmentPoolStats& stats = machine.pool().stats();
+  EXPECT_GE(stats.taken_ready, 15U);
+  EXPECT_EQ(stats.taken_retired, 0U);
+  EXPECT_EQ(stats.zero_bytes, stats.taken_made * kMiB) << "none but those of new files";
+}
+
+TEST(PartitionPrepare, ASegmentOfWhichMuchIsLeftIsCutToItsData) {
+  SimStorage storage;
+  LogMachine machine(storage, with_slow_zeros());
+  machine.start();
+  for (std::uint64_t seed = 0; seed < 20; ++seed) machine.append_ok(seed, kThreeBlocks);
+  EXPECT_TRUE(machine.stop());
+  EXPECT_LT(storage.contents(segment_path(1)).size(), kMiB / 2);
+}
+
 }  // namespace
 }  // namespace penstock::log::testing

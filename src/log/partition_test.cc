@@ -142,6 +142,34 @@ TEST(Partition, NoMoreCommitsAreInFlightThanAllowed) {
   }
 }
 
+// How many of the device's steps have happened when the producer hears of its append.
+Task<void> count_steps_at_acknowledgement(LogMachine& machine, std::uint64_t seed,
+                                          std::uint64_t& steps) {
+  const std::vector<std::byte> batch = make_batch(seed, kLarge);
+  EXPECT_TRUE(co_await LogMachine::append_and_wait(machine.partition(), batch));
+  steps = machine.disk.steps();
+}
+
+TEST(Partition, TheNextFullCommitLeavesBeforeProducersAppendAgain) {
+  SimStorage storage;
+  LogMachineOptions options;
+  options.partition.commit_depth = 1;
+  options.partition.commit_bytes = 8 * kKiB;
+  options.partition.segment_bytes = options.pool.smallest_bytes = kMiB;
+  LogMachine machine(storage, options);
+  machine.start();
+  machine.append_ok(0);
+  machine.sleep(seconds(1));
+
+  // The second has collected into a full commit when the first is acknowledged.
+  const std::uint64_t before = machine.disk.steps();
+  std::vector<std::uint64_t> steps(3);
+  for (std::size_t i = 0; i < steps.size(); ++i)
+    machine.scheduler.spawn(count_steps_at_acknowledgement(machine, 1 + i, steps[i]));
+  machine.sleep(seconds(1));
+  EXPECT_EQ(steps[0] - before, 3U) << "the first commit's start and end, and the second one's start";
+}
+
 TEST(Partition, AcknowledgementsLeaveInOrder) {
   // Commits overtake each other on the device; nobody may see that.
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {

@@ -133,7 +133,12 @@ Task<Result<void>> SegmentPool::retire(std::string path, std::uint64_t written_b
     ++stats_.removed;
     co_return co_await disk_.remove(std::move(path));
   }
-  const bool is_whole = written_bytes == size_bytes;
+  bool is_whole = written_bytes == size_bytes;
+  if (is_whole) {
+    // It may be larger, of which the rest was only reserved.
+    auto info = co_await disk_.info(path);
+    is_whole = info && info->size_bytes == size_bytes;
+  }
   std::string own_path = is_whole ? ready_name(new_path()) : new_path();
   if (auto renamed = co_await disk_.rename(std::move(path), own_path); !renamed) co_return renamed;
   spare_bytes_ += size_bytes;

@@ -227,6 +227,15 @@ TEST_F(Pool, AFileIsOfExactlyTheSizeThatWasAskedForAlsoWhenALargerOneWasRetired)
   EXPECT_EQ(life.size_of(taken.path), kSmallest);
 }
 
+TEST_F(Pool, ALargerSegmentWhoseWrittenPartIsOfAPoolFilesSizeIsCutToIt) {
+  Life life(storage_, options(0));
+  life.start();
+  life.machine.make_file("/old", 'o', 4 * kSmallest);
+  life.machine.ok(life.pool.retire("/old", kSmallest));
+  life.machine.sleep(seconds(1));
+  EXPECT_EQ(life.size_of(life.take(kSmallest).path), kSmallest);
+}
+
 TEST_F(Pool, ASegmentThatWasWrittenWholeIsReadyAtOnce) {
   Life life(storage_, options(0));
   life.start();

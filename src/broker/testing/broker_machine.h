@@ -70,13 +70,15 @@ struct BrokerMachineOptions {
   std::size_t shard_count = 1;
   SimDiskOptions disk{};
   Settings settings{};
+  std::uint64_t smallest_segment_bytes = 32 * kKiB;
 };
 
 class BrokerMachine : public SimMachine {
  public:
   explicit BrokerMachine(SimStorage& storage, BrokerMachineOptions options = {})
       : SimMachine(prepared(storage, options.shard_count), options.disk), settings_(options.settings) {
-    log::SegmentPoolOptions pool_options{.ready_files = 0, .smallest_bytes = 32 * kKiB};
+    log::SegmentPoolOptions pool_options{.ready_files = 0,
+                                         .smallest_bytes = options.smallest_segment_bytes};
     std::vector<Peer> peers;
     for (std::size_t i = 0; i < options.shard_count; ++i) {
       auto& shard = shards_.emplace_back(std::make_unique<Shard>(*this, pool_options, i));

@@ -115,6 +115,15 @@ class LogMachine : public LogShard {
     EXPECT_TRUE(base) << base.error().message();
     return base.value_or(Offset{-1});
   }
+  // For a coroutine of the test's own.
+  static Task<Result<Offset>> append_and_wait(Partition& partition, ByteView batch) {
+    auto ticket = co_await partition.append(batch, kLeaderEpoch);
+    if (!ticket) co_return Unexpected(ticket.error());
+    const Offset base = ticket->base_offset;
+    auto durable = co_await partition.wait_acknowledged(std::move(*ticket));
+    if (!durable) co_return Unexpected(durable.error());
+    co_return base;
+  }
   // `background` must stay until the append has ended.
   void start_append(BackgroundAppend& background, std::uint64_t seed, BatchShape shape = {}) {
     scheduler.spawn(append_beside(*partition_, make_batch(seed, shape), background));
@@ -165,14 +174,6 @@ class LogMachine : public LogShard {
   static SimStorage& prepared(SimStorage& storage) {
     storage.make_directories(kPartitionDirectory);
     return storage;
-  }
-  static Task<Result<Offset>> append_and_wait(Partition& partition, ByteView batch) {
-    auto ticket = co_await partition.append(batch, kLeaderEpoch);
-    if (!ticket) co_return Unexpected(ticket.error());
-    const Offset base = ticket->base_offset;
-    auto durable = co_await partition.wait_acknowledged(std::move(*ticket));
-    if (!durable) co_return Unexpected(durable.error());
-    co_return base;
   }
   static Task<void> append_beside(Partition& partition, std::vector<std::byte> batch,
                                   BackgroundAppend& background) {
