@@ -95,8 +95,12 @@ class LiesCase {
     Plan& plan = plans_[*owner];
     const bool is_read = plan.kind == Kind::kReadElsewhere || plan.kind == Kind::kReadAcross;
     if (plan.is_done || is_read != (call.op == SimOp::kRead)) return std::nullopt;
-    // A recovery that is lied to by a read may not see what is there.
-    if (is_read && !(*owner < shard_->count() && shard_->served(*owner).partition)) return std::nullopt;
+    const std::size_t pool = shard_->count();
+    if (is_read && *owner == pool) return std::nullopt;  // nobody reads the pool's files
+    // One at a time: what a lost write has left is damage, and a recovery that looks for what lies
+    // behind damage believes its second look.
+    const bool recovers = is_read && !shard_->served(*owner).partition;
+    if (recovers && plans_[pool].is_done) return std::nullopt;
     if (plan.calls_before > 0) {
       --plan.calls_before;
       return std::nullopt;

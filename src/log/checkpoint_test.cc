@@ -220,6 +220,31 @@ TEST_F(PartitionCheckpoint, OneWrongReadAtTheEndCostsNothing) {
   }
 }
 
+TEST_F(PartitionCheckpoint, OneWrongReadBesideDamageCostsNothingMore) {
+  LogMachineOptions without = options();
+  without.partition.checkpoint_bytes = 0;
+  int losses = 0;
+  for (std::uint64_t nth = 1; nth <= 8; ++nth) {
+    SimStorage storage;
+    {
+      LogMachine machine(storage, without);
+      machine.start();
+      for (std::uint64_t seed = 0; seed < 10; ++seed) machine.append_ok(seed, kLarge);
+      machine.die(SimCrash::kPowerCut);
+    }
+    storage.flip_bit(segment_path(1), kFirstCommit + kEntryHeaderBytes + 100, 0);
+    LogMachine machine(storage, without);
+    machine.disk.inject({.op = SimOp::kRead,
+                         .path_part = ".seg",
+                         .nth = nth,
+                         .kind = SimFaultKind::kMisdirected,
+                         .misdirected_to = FilePosition{0}});
+    machine.start();
+    if (machine.marks().high_watermark < Offset{10} || machine.report().findings.size() != 1) ++losses;
+  }
+  EXPECT_LE(losses, 1) << "of two faults at once, only a second look that goes astray is believed";
+}
+
 // ---- how far behind its end a segment is looked at
 
 TEST(CommitReach, AScanLooksNoFurtherThanItsCommitsReach) {

@@ -14,17 +14,18 @@
 #include "base/bytes.h"
 #include "base/units.h"
 #include "disk/disk.h"
+#include "log/format.h"
 
 namespace penstock::log {
 
 inline constexpr std::string_view kLogStartFile = "log_start";
 
-std::vector<std::byte> encode_log_start(Offset start);
-// kCorrupt with the reason.
-Result<Offset> decode_log_start(ByteView file);
+std::vector<std::byte> encode_log_start(const PartitionId& id, Offset start);
+// kCorrupt with the reason, also when it is another partition's.
+Result<Offset> decode_log_start(const PartitionId& id, ByteView file);
 
 // Offset 0 when nothing was ever deleted. kCorrupt, with the path; the device's.
-Task<Result<Offset>> read_log_start(Disk& disk, std::string directory);
-Task<Result<void>> replace_log_start(Disk& disk, std::string directory, Offset start);
+Task<Result<Offset>> read_log_start(Disk& disk, std::string directory, PartitionId id);
+Task<Result<void>> replace_log_start(Disk& disk, std::string directory, PartitionId id, Offset start);
 
 }  // namespace penstock::log

@@ -57,7 +57,7 @@ Task<Result<void>> Partition::move_start(Offset start) {
   co_await trim_turn_.acquire(1);
   Result<void> done;
   while (start > marks_.log_start) {
-    done = co_await replace_log_start(context_.disk, directory_, start);
+    done = co_await replace_log_start(context_.disk, directory_, id_, start);
     const bool is_written_down = done.has_value();
     if (is_written_down) {
       marks_.log_start = start;

@@ -46,14 +46,27 @@ Result<Offset> delete_below(LogMachine& machine, std::int64_t start) {
 Task<Result<Batches>> end_of(Started<Result<Batches>>& started) { co_return co_await started; }
 
 TEST(LogStart, IsReadAsItWasWrittenAndDamageIsNamed) {
-  const auto file = encode_log_start(Offset{77});
-  EXPECT_EQ(*decode_log_start(file), Offset{77});
+  PartitionId id;
+  id.topic_id.fill(std::byte{7});
+  id.index = 3;
+  const auto file = encode_log_start(id, Offset{77});
+  EXPECT_EQ(*decode_log_start(id, file), Offset{77});
   for (std::size_t bit = 0; bit < file.size() * 8; ++bit) {
     auto damaged = file;
     damaged[bit / 8] ^= static_cast<std::byte>(1U << (bit % 8));
-    ASSERT_FALSE(decode_log_start(damaged)) << "bit " << bit;
+    ASSERT_FALSE(decode_log_start(id, damaged)) << "bit " << bit;
   }
-  EXPECT_FALSE(decode_log_start(ByteView(file).first(19)));
+  EXPECT_FALSE(decode_log_start(id, ByteView(file).first(file.size() - 1)));
+
+  PartitionId beside = id;
+  beside.index = 4;
+  PartitionId of_another_topic = id;
+  of_another_topic.topic_id[15] = std::byte{8};
+  for (const PartitionId& other : {beside, of_another_topic}) {
+    const auto read = decode_log_start(other, file);
+    ASSERT_FALSE(read);
+    EXPECT_EQ(read.error().code(), ErrorCode::kCorrupt);
+  }
 }
 
 TEST(PartitionTrim, WhatIsBelowTheStartCannotBeReadAndTheRestCan) {
@@ -177,6 +190,33 @@ TEST(PartitionTrim, ADeathAtAnyStepLosesNothingAboveTheStartAndBringsNothingBack
       ASSERT_FALSE(HasFailure()) << "step " << step;
     }
     EXPECT_GT(deaths, 5U);
+  }
+}
+
+// What a start has seen of a killed process's deletion, it has acted on.
+TEST(PartitionTrim, WhatAStartAfterAKillTookForDeletedStaysSoAfterAPowerCut) {
+  for (std::uint64_t step = 1; step < 60; ++step) {
+    SimStorage storage;
+    {
+      LogMachine machine(storage, {.disk = {.seed = step}});
+      machine.start();
+      fill(machine, 0, 20);
+      machine.disk.crash_after(machine.disk.steps() + step, SimCrash::kKill);
+      (void)delete_below(machine, 20);  // and nothing is left to be sealed
+      if (!machine.disk.has_crashed()) break;
+      (void)machine.stop();
+    }
+    Offset start;
+    {
+      LogMachine machine(storage, {.disk = {.seed = step}});
+      machine.start();
+      start = machine.marks().log_start;
+      machine.die(SimCrash::kPowerCut);
+    }
+    LogMachine machine(storage);
+    machine.start();
+    EXPECT_EQ(machine.marks().log_start, start) << "step " << step;
+    EXPECT_EQ(machine.marks().high_watermark, Offset{20}) << "step " << step;
   }
 }
 

@@ -42,11 +42,13 @@ class Recovery {
   // astray. A damaged file is reported, and read as if it were not there: then what was deleted, and is
   // still on the disk, is served again.
   Task<Result<void>> read_start() {
-    auto start = co_await read_log_start(disk_, directory_);
+    auto start = co_await read_log_start(disk_, directory_, id_);
     if (!start && start.error().code() == ErrorCode::kCorrupt)
-      start = co_await read_log_start(disk_, directory_);
+      start = co_await read_log_start(disk_, directory_, id_);
     if (start) {
       deleted_below_ = *start;
+      // A killed process may not have synced its name; what goes because of it must not come back.
+      if (deleted_below_ > Offset{0}) co_return co_await disk_.sync_directory(directory_);
     } else if (start.error().code() == ErrorCode::kCorrupt) {
       unreadable_start_ = start.error();
       found_.report.findings.push_back(
@@ -112,27 +114,25 @@ class Recovery {
     if (!file) co_return Unexpected(file.error());
     segment->file = std::move(*file);
 
-    auto start = co_await read_own_start(*segment->file, number);
-    if (!start && start.error().code() == ErrorCode::kCorrupt)
-      start = co_await read_own_start(*segment->file, number);
-    if (!start) {
-      if (start.error().code() != ErrorCode::kCorrupt) co_return Unexpected(start.error());
-      co_return co_await set_aside(number, start.error());
+    auto about = co_await read_about(*segment->file, number);
+    if (!about) {
+      if (about.error().code() != ErrorCode::kCorrupt) co_return Unexpected(about.error());
+      co_return co_await set_aside(number, about.error());
     }
-    segment->header = start->header;
-    auto seal = co_await read_seal(*segment);
+    auto& [start, seal] = *about;
+    segment->header = start.header;
     auto size = co_await segment->file->size();
     if (!size) co_return Unexpected(size.error());
     if (seal && seal->data_end.value <= *size) {
       adopt(*segment, std::move(*seal));
     } else {
-      if (auto scanned = co_await scan(*segment, start->checkpoint); !scanned) co_return scanned;
+      if (auto scanned = co_await scan(*segment, start.checkpoint); !scanned) co_return scanned;
       if (seal && segment->empty()) {
         co_return co_await set_aside(number, Error(ErrorCode::kCorrupt, "shorter than its index says"));
       }
       if (seal) note_lost_end(*segment, *seal);
     }
-    if (segment->empty() && (segment->header.rewritten || start->checkpoint)) {
+    if (segment->empty() && (segment->header.rewritten || start.checkpoint)) {
       // Acknowledged entries were in it, so it is never one that was not used.
       co_return co_await set_aside(number, no_readable_entry());
     }
@@ -147,6 +147,32 @@ class Recovery {
     report_damage(*segment);
     found_.segments.push_back(std::move(segment));
     co_return Result<void>();
+  }
+
+  // What a segment's file and its index say of it.
+  struct About {
+    SegmentStart start;
+    std::optional<SealedIndex> seal;
+  };
+  // An index under the header's salt proves that this is the file's header. Without one the start is
+  // read until two reads agree, three times at most: one that went astray may have brought the start
+  // that this segment had in an earlier life.
+  Task<Result<About>> read_about(File& file, std::uint64_t number) {
+    constexpr int kMostReads = 3;
+    auto start = co_await read_own_start(file, number);
+    for (int reads = 1; reads < kMostReads; ++reads) {
+      if (!start && start.error().code() != ErrorCode::kCorrupt) break;
+      std::optional<SealedIndex> seal;
+      if (start) seal = co_await read_seal(start->header);
+      if (seal) co_return About{*start, std::move(*seal)};
+      auto again = co_await read_own_start(file, number);
+      const bool agree =
+          start && again ? start->header == again->header : start.has_value() == again.has_value();
+      start = std::move(again);
+      if (agree) break;
+    }
+    if (!start) co_return Unexpected(start.error());
+    co_return About{std::move(*start), std::nullopt};
   }
 
   // kCorrupt also when it is the start of another segment.
@@ -238,14 +264,13 @@ class Recovery {
   }
 
   // The segment's index file, if there is one that belongs to it.
-  Task<std::optional<SealedIndex>> read_seal(const Segment& segment) {
-    const std::string path = directory_ + "/" + index_file_name(segment.header.number);
+  Task<std::optional<SealedIndex>> read_seal(const SegmentHeader& header) {
+    const std::string path = directory_ + "/" + index_file_name(header.number);
     for (int times = 0; times < 2; ++times) {
       auto contents = co_await file::read_small_file(disk_, path);
       if (!contents) co_return std::nullopt;
       auto seal = SealedIndex::decode(*contents);
-      const bool belongs =
-          seal && seal->segment_number == segment.header.number && seal->salt == segment.header.salt;
+      const bool belongs = seal && seal->segment_number == header.number && seal->salt == header.salt;
       if (belongs) co_return std::move(*seal);
     }
     co_return std::nullopt;
@@ -271,7 +296,7 @@ class Recovery {
   }
 
   Task<Result<void>> scan(Segment& segment, const std::optional<Checkpoint>& checkpoint) {
-    const SegmentScan how{expected_base(segment.header.number), checkpoint};
+    const SegmentScan how{expected_base(segment.header.number), known_end(), checkpoint};
     auto scanned = co_await scan_segment(scheduler_, segment, how);
     if (!scanned) co_return Unexpected(scanned.error());
     found_.report.scanned_segment_count += 1;

@@ -177,6 +177,60 @@ TEST_F(Recovery, DamageInAcknowledgedDataIsNamedAndTheRestIsServed) {
   }
 }
 
+// Segment 1 was never used, so nothing but the place of the first entry that is left tells.
+TEST_F(Recovery, DamageToALogsFirstEntriesIsNamedWhateverTheNumberOfItsFirstSegment) {
+  SegmentBytes second = segment(2);
+  const auto damaged = second.add_commit(Offset{0}, 1, Offset{0});
+  second.add_commit(Offset{1}, 1, Offset{1});
+  second.add_commit(Offset{2}, 1, Offset{2});
+  second.flip_bit(damaged.position + kEntryHeaderBytes + 100);
+  put(second, 2);
+
+  for (int restart = 0; restart < 2; ++restart) {
+    LogMachine machine(storage_);
+    machine.start();
+    EXPECT_EQ(machine.marks().high_watermark, Offset{3});
+    EXPECT_EQ(machine.marks().log_start, Offset{0});
+    ASSERT_EQ(machine.report().findings.size(), 1U);
+    const std::string& finding = machine.report().findings[0];
+    EXPECT_TRUE(contains(finding, "offsets 0 to 0 are damaged in " + segment_path(2))) << finding;
+    EXPECT_EQ(read_error(machine, Offset{0}), ErrorCode::kCorrupt);
+    machine.expect_log({1, 2}, {}, Offset{1});
+  }
+}
+
+// One that was recycled: another salt, and nothing wrong with it.
+TEST_F(Recovery, AReadThatBringsTheStartOfASegmentsEarlierLifeIsFoundOut) {
+  constexpr const char* kEarlier = "/data/pool/0/earlier";
+  for (const bool is_sealed : {false, true}) {
+    for (std::uint64_t nth = 1; nth <= 6; ++nth) {
+      SimStorage storage;
+      storage.make_directories(kPoolDirectory);
+      {
+        LogMachine machine(storage);
+        machine.start();
+        for (std::uint64_t seed = 0; seed < 3; ++seed) machine.append_ok(seed);
+        if (is_sealed) EXPECT_TRUE(machine.stop());
+        if (!is_sealed) machine.die(SimCrash::kPowerCut);
+      }
+      {
+        SimMachine machine(storage);
+        segment(1, kSmallestSegmentBytes, 0x01D).write_to(machine, kEarlier);
+      }
+      LogMachine machine(storage);
+      machine.disk.inject({.op = SimOp::kRead,
+                           .path_part = segment_path(1),
+                           .nth = nth,
+                           .kind = SimFaultKind::kMisdirected,
+                           .misdirected_path = kEarlier,
+                           .misdirected_to = FilePosition{0}});
+      machine.start();
+      EXPECT_TRUE(machine.report().findings.empty()) << nth;
+      machine.expect_log({0, 1, 2});
+    }
+  }
+}
+
 TEST_F(Recovery, ADamagedBatchAsLargeAsAllowedDoesNotHideWhatWasAcknowledgedBehindIt) {
   constexpr BatchShape kHuge{.payload_bytes = 6 * kMiB};
   SegmentBytes first = segment(1, 16 * kMiB);

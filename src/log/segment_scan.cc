@@ -15,10 +15,12 @@ constexpr std::uint64_t kUnknownReachBytes = kMaxBatchBytes + kMiB;
 // What is read again before anything is taken for lost.
 constexpr std::uint64_t kSecondLookBytes = 256 * kKiB;
 
-// What lies behind a place where no entry could be read.
-struct Beyond {
-  bool was_acknowledged = false;          // a later entry knows that what belongs here was durable
-  std::optional<FilePosition> stray_end;  // where the last entry that was found ends
+// What a second look finds at a place where the entry that belongs there could not be read.
+struct Look {
+  std::optional<Entry> first;             // at the place or behind it
+  bool follows = false;                   // it is the one that belongs there: the first look was wrong
+  bool was_acknowledged = false;          // a later one knows that what belongs there was durable
+  std::optional<FilePosition> stray_end;  // where the last one that was found ends
 };
 
 class Scan {
@@ -49,19 +51,17 @@ class Scan {
       auto entry = co_await scanner.next();
       if (!entry) co_return Unexpected(entry.error());
       if (!follows(*entry)) {
-        auto beyond = co_await look_beyond(here);
-        if (!beyond) co_return Unexpected(beyond.error());
-        if (beyond->again) {
-          entry = std::move(beyond->again);
+        auto look = co_await look_beyond(here);
+        if (!look) co_return Unexpected(look.error());
+        if (!look->follows && !look->was_acknowledged) {
+          if (look->stray_end) result_.torn_bytes = *look->stray_end - here;
+          break;
+        }
+        // What the first look holds may be what one read got wrong.
+        if (look->follows || !*entry) {
+          entry = std::move(look->first);
           windows_ = make_windows();
           scanner = scanner_from(*windows_, next_entry_place((*entry)->end()));
-        } else if (!beyond->was_acknowledged) {
-          if (beyond->stray_end) result_.torn_bytes = *beyond->stray_end - here;
-          break;
-        } else if (!*entry) {
-          entry = co_await scanner.find_beyond_damage(reach_bytes_);
-          if (!entry) co_return Unexpected(entry.error());
-          if (!*entry) break;
         }
       }
       const Offset base = (*entry)->batch_header.base_offset;
@@ -99,23 +99,19 @@ class Scan {
 
   void take(const Entry& entry, FilePosition here) {
     const BatchHeader& batch = entry.batch_header;
+    const std::optional<Offset> expected = expected_ ? expected_ : how_.earliest_base;
     // What is missing in front of a segment's first entry, nothing was skipped in it for.
     const bool missing_before = segment_.empty() && entry.position == kFirstCommit;
-    const bool is_damage = expected_ && batch.base_offset > *expected_ && !missing_before;
-    if (is_damage) segment_.damaged.push_back(DamagedRange{*expected_, batch.base_offset, here});
+    const bool is_damage = expected && batch.base_offset > *expected && !missing_before;
+    if (is_damage) segment_.damaged.push_back(DamagedRange{*expected, batch.base_offset, here});
     // A segment whose first entries are damaged begins with them all the same.
     const bool begins_damaged = is_damage && segment_.empty();
     segment_.note(batch, entry.position, entry.header.entry_bytes());
-    if (begins_damaged) segment_.base_offset = *expected_;
+    if (begins_damaged) segment_.base_offset = *expected;
     segment_.commit_sequence = entry.header.commit_sequence;
     vouched_end_ = std::max(vouched_end_, entry.header.durable_end);
     expected_ = batch.next_offset();
   }
-
-  struct Look : Beyond {
-    // The entry that follows was there all the same, when it was read again.
-    std::optional<Entry> again;
-  };
 
   // Reads the place `here` again, and on from it: what one read got wrong must not cost what was
   // acknowledged.
@@ -123,22 +119,22 @@ class Scan {
     Look look;
     FileWindows windows(*segment_.file, kSecondLookBytes);
     SegmentScanner scanner = scanner_from(windows, here);
-    auto again = co_await scanner.next();
-    if (!again) co_return Unexpected(again.error());
-    if (follows(*again)) {
-      look.again = std::move(*again);
-      co_return look;
-    }
-    scanner = scanner_from(windows, here);
     const FilePosition limit = reach_of(here);
     while (scanner.place() < limit && !look.was_acknowledged) {
       auto entry = co_await scanner.next();
-      if (entry && !*entry) entry = co_await scanner.find_beyond_damage(limit - scanner.place());
+      if (!entry) co_return Unexpected(entry.error());
+      if (!look.first && follows(*entry)) {
+        look.first = std::move(*entry);
+        look.follows = true;
+        break;
+      }
+      if (!*entry) entry = co_await scanner.find_beyond_damage(limit - scanner.place());
       if (!entry) co_return Unexpected(entry.error());
       if (!*entry) break;
       const Offset unknown_base = (*entry)->batch_header.base_offset + -1;
       look.was_acknowledged = (*entry)->header.durable_end > expected_.value_or(unknown_base);
       look.stray_end = (*entry)->end();
+      if (!look.first) look.first = std::move(*entry);
     }
     co_return look;
   }

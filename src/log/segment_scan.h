@@ -15,6 +15,8 @@ namespace penstock::log {
 struct SegmentScan {
   // Where the segment must begin, if that is known.
   std::optional<Offset> expected_base;
+  // Else where it begins at the earliest, if that is.
+  std::optional<Offset> earliest_base;
   // Where the scan begins; without one it begins with the first entry.
   std::optional<Checkpoint> checkpoint;
 };
