@@ -348,6 +348,32 @@ TEST(BatchTopicCrash, AMemoryThatCannotBeReadIsKeptAndNamed) {
   EXPECT_EQ(machine.append_ok(7), Offset{0});
 }
 
+TEST(BatchTopicCrash, WhatCanBeReadInFrontOfDamageIsKeptWhereverTheNextStartDies) {
+  constexpr BatchShape kHalfABlock{.payload_bytes = 2000};
+  bool has_died = true;
+  for (std::uint64_t step = 1; has_died; ++step) {
+    SimStorage storage;
+    {
+      LogMachine machine(storage, batch_options());
+      machine.start();
+      for (std::uint64_t seed = 0; seed < 3; ++seed) machine.append_ok(seed, kHalfABlock);
+      machine.die(SimCrash::kKill);
+    }
+    storage.flip_bit(kUnsynced, FilePosition{kBlockBytes + 3000}, 1);  // in the second of them
+    {
+      LogMachine machine(storage, batch_options());
+      machine.disk.crash_after(step, SimCrash::kKill);
+      (void)machine.try_start();
+      has_died = machine.disk.has_crashed();
+    }
+    LogMachine machine(storage, batch_options());
+    machine.start();
+    EXPECT_EQ(machine.marks().high_watermark, Offset{1}) << "step " << step;
+    machine.expect_log({0}, kHalfABlock);
+    EXPECT_TRUE(storage.exists(kUnsynced + ".damaged")) << "step " << step;
+  }
+}
+
 // ---- refusing devices
 
 TEST(BatchTopicFence, WhatWasAcknowledgedIsServedAfterAFailedWriteAndWrittenByTheNextStart) {

@@ -210,6 +210,7 @@ Task<Result<void>> Partition::take_in_unsynced() {
     left = std::vector<file::ArenaRecord>();
   }
   std::uint64_t taken_records = 0;
+  std::optional<std::string> lost_from_here;
   for (const file::ArenaRecord& record : *left) {
     const auto header = BatchHeader::parse(record.payload.view());
     if (!header || header->next_offset() <= marks_.append_end) continue;
@@ -220,9 +221,8 @@ Task<Result<void>> Partition::take_in_unsynced() {
       co_return Result<void>();
     }
     if (header->base_offset != marks_.append_end) {
-      const std::string reason = fmt::format("it goes on at offset {}, and the log ends at {}",
-                                             header->base_offset, marks_.append_end);
-      if (auto aside = co_await set_unsynced_aside(reason); !aside) co_return aside;
+      lost_from_here = fmt::format("it goes on at offset {}, and the log ends at {}",
+                                   header->base_offset, marks_.append_end);
       break;
     }
     collecting(record.payload.size(), Commit::Acknowledged::kFromMemory)
@@ -234,6 +234,10 @@ Task<Result<void>> Partition::take_in_unsynced() {
   if (auto persisted = co_await persist_below(marks_.high_watermark); !persisted) {
     // It stays in the file, and in memory for readers; on a full disk, later tries will write it.
     co_return Result<void>();
+  }
+  // Not before: whatever of it can be read has no other place until now.
+  if (lost_from_here) {
+    if (auto aside = co_await set_unsynced_aside(*lost_from_here); !aside) co_return aside;
   }
   if (options_.commit == CommitPolicy::kBatch) {
     co_await make_arena();
