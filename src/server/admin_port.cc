@@ -85,6 +85,13 @@ class AdminPort::Handler final : public HttpHandler {
   void publish(ServerStats stats) { stats_ = std::move(stats); }
   Task<void> close() { return questions_.close(); }
 
+  // Returns when no shard is on its way out of handing over an answer any more.
+  void wait_for_shards() const {
+    const auto nothing = []() -> Task<void> { co_return; };
+    for (const AdminTarget::Shard& shard : target_.shards)
+      call_from_thread(*shard.scheduler, nothing).get();
+  }
+
  private:
   static constexpr std::array<std::string_view, 4> kPages = {"/", "/metrics", "/livez", "/readyz"};
 
@@ -225,6 +232,7 @@ void AdminPort::stop() {
   if (!thread_.joinable()) return;
   scheduler_.stop();
   thread_.join();
+  handler_->wait_for_shards();
 }
 
 }  // namespace penstock::server
