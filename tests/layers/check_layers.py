@@ -24,9 +24,11 @@ ALLOWED = {
     "rocksdb": ["base", "task", "disk", "file"],
     "library": ["base", "task", "disk", "file"],
     "kafka": ["base"],
-    "broker": ["base", "task", "disk", "file", "log", "kafka"],
-    "server": ["base", "task", "disk", "file", "log", "rocksdb", "kafka", "broker"],
-    "cli": ["base", "task", "disk", "file", "log", "rocksdb", "kafka", "broker", "server"],
+    "catalog": ["base", "task", "disk", "rocksdb"],
+    "group": ["base", "task", "kafka", "catalog"],
+    "broker": ["base", "task", "disk", "file", "log", "kafka", "catalog", "group"],
+    "server": ["base", "task", "disk", "file", "log", "rocksdb", "kafka", "catalog", "group", "broker"],
+    "cli": ["base", "task", "disk", "file", "log", "rocksdb", "kafka", "catalog", "group", "broker", "server"],
 }
 
 # The public headers that are the library's doors; the others, such as Result, are every folder's.
