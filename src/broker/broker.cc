@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ranges>
 
+#include "base/crc32c.h"
 #include "broker/handlers.h"
 #include "broker/upkeep.h"
 #include "kafka/message.h"
@@ -47,12 +48,24 @@ Result<Response> reply(const kafka::ProduceRequest& request, const kafka::Produc
   return Response();
 }
 
+// Some requests are answered by who asks, too.
 template <typename Request>
-Task<Result<Response>> serve(Broker& broker, const kafka::RequestFrame& frame, ApiStats& stats) {
+Task<typename Request::Response> answer_to(Broker& broker, const Request& request, std::int16_t version,
+                                           const Caller& caller) {
+  if constexpr (requires { answer(broker, request, version, caller); }) {
+    return answer(broker, request, version, caller);
+  } else {
+    return answer(broker, request, version);
+  }
+}
+
+template <typename Request>
+Task<Result<Response>> serve(Broker& broker, const kafka::RequestFrame& frame, ApiStats& stats,
+                             const Caller& caller) {
   const std::int16_t version = frame.header.api_version;
   const auto request = kafka::decode<Request>(frame.body, version);
   if (!request) co_return Unexpected(request.error());
-  const typename Request::Response response = co_await answer(broker, *request, version);
+  const typename Request::Response response = co_await answer_to(broker, *request, version, caller);
   auto note = [&stats](kafka::KafkaError error) {
     ++stats.errors[static_cast<std::size_t>(class_of(error))];
   };
@@ -62,10 +75,12 @@ Task<Result<Response>> serve(Broker& broker, const kafka::RequestFrame& frame, A
 
 }  // namespace
 
-Broker::Broker(log::LogContext context, const Settings& settings, const std::string& data_directory,
-               std::size_t shard)
+Broker::Broker(log::LogContext context, catalog::Catalog& catalog, const Settings& settings,
+               const std::string& data_directory, std::size_t shard)
     : context_(context),
       settings_(settings),
+      shard_(shard),
+      groups_(context_.scheduler, catalog, context_.random, settings_.groups),
       retention_(*this, delete_what_is_not_kept),
       scrubbing_(*this, scrub),
       compaction_(*this, compact) {
@@ -82,9 +97,23 @@ Task<Result<StartReport>> Broker::start() { return controller_->start(); }
 
 Task<Result<void>> Broker::stop() { return controller_->stop(); }
 
-void Broker::release_waiting_fetches() {
+void Broker::release_waiting() {
+  groups_.release_waiting();
   releasing_fetches_ = true;
   for (Event* waiting : waiting_fetches_) waiting->set();
+}
+
+// --- Consumer groups of this shard ---------------------------------------------------------------
+
+std::size_t Broker::coordinating_shard(const std::string& group) const {
+  return crc32c(as_bytes(group)) % peers_.size();
+}
+
+Peer& Broker::coordinator_of(const std::string& group) { return peers_[coordinating_shard(group)]; }
+
+Task<Result<void>> Broker::start_groups() {
+  auto is_own = [this](const std::string& group) { return coordinating_shard(group) == shard_; };
+  return groups_.start(is_own);
 }
 
 // --- Partitions of this shard --------------------------------------------------------------------
@@ -208,13 +237,13 @@ Task<Result<void>> Broker::close_partitions() {
 
 // --- Dispatch ------------------------------------------------------------------------------------
 
-Task<Result<Response>> Broker::handle(SharedSlice frame) {
-  auto answered = co_await dispatch(std::move(frame));
+Task<Result<Response>> Broker::handle(SharedSlice frame, std::string client_host) {
+  auto answered = co_await dispatch(std::move(frame), std::move(client_host));
   if (!answered) ++stats_.refused_requests;
   co_return answered;
 }
 
-Task<Result<Response>> Broker::dispatch(SharedSlice frame) {
+Task<Result<Response>> Broker::dispatch(SharedSlice frame, std::string client_host) {
   auto request = kafka::parse_request(frame.view());
   if (!request) co_return Unexpected(request.error());
   const kafka::RequestHeader& header = request->header;
@@ -233,26 +262,48 @@ Task<Result<Response>> Broker::dispatch(SharedSlice frame) {
                    version);
   }
 
+  const Caller caller{.client_id = header.client_id.value_or(""), .host = std::move(client_host)};
   ApiStats& stats = stats_.of(header.api_key);
   ++stats.requests;
   switch (header.api_key) {
     case kafka::ApiKey::kApiVersions:
-      co_return co_await serve<kafka::ApiVersionsRequest>(*this, *request, stats);
+      co_return co_await serve<kafka::ApiVersionsRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kMetadata:
-      co_return co_await serve<kafka::MetadataRequest>(*this, *request, stats);
+      co_return co_await serve<kafka::MetadataRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kCreateTopics:
-      co_return co_await serve<kafka::CreateTopicsRequest>(*this, *request, stats);
+      co_return co_await serve<kafka::CreateTopicsRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kDeleteTopics:
-      co_return co_await serve<kafka::DeleteTopicsRequest>(*this, *request, stats);
+      co_return co_await serve<kafka::DeleteTopicsRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kDeleteRecords:
-      co_return co_await serve<kafka::DeleteRecordsRequest>(*this, *request, stats);
+      co_return co_await serve<kafka::DeleteRecordsRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kProduce:
-      co_return co_await serve<kafka::ProduceRequest>(*this, *request, stats);
-    case kafka::ApiKey::kFetch: co_return co_await serve<kafka::FetchRequest>(*this, *request, stats);
+      co_return co_await serve<kafka::ProduceRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kFetch:
+      co_return co_await serve<kafka::FetchRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kListOffsets:
-      co_return co_await serve<kafka::ListOffsetsRequest>(*this, *request, stats);
+      co_return co_await serve<kafka::ListOffsetsRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kFindCoordinator:
-      co_return co_await serve<kafka::FindCoordinatorRequest>(*this, *request, stats);
+      co_return co_await serve<kafka::FindCoordinatorRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kJoinGroup:
+      co_return co_await serve<kafka::JoinGroupRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kSyncGroup:
+      co_return co_await serve<kafka::SyncGroupRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kHeartbeat:
+      co_return co_await serve<kafka::HeartbeatRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kLeaveGroup:
+      co_return co_await serve<kafka::LeaveGroupRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kOffsetCommit:
+      co_return co_await serve<kafka::OffsetCommitRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kOffsetFetch:
+      co_return co_await serve<kafka::OffsetFetchRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kOffsetDelete:
+      co_return co_await serve<kafka::OffsetDeleteRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kDescribeGroups:
+      co_return co_await serve<kafka::DescribeGroupsRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kListGroups:
+      co_return co_await serve<kafka::ListGroupsRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kDeleteGroups:
+      co_return co_await serve<kafka::DeleteGroupsRequest>(*this, *request, stats, caller);
   }
   co_return fail(ErrorCode::kNotSupported, "{} is in the table of APIs but has no handler", api->name);
 }

@@ -1,8 +1,8 @@
 // Broker: one shard's part of the broker. Decides what every request means; knows nothing of sockets.
 //
-// Each shard has one. A request is handled where its connection lives; what belongs to a partition of
-// another shard crosses by message (call_on). Topics are created and deleted by the controller, on
-// shard 0.
+// Each shard has one. A request is handled where its connection lives; what belongs to a partition or a
+// consumer group of another shard crosses by message (call_on). Topics are created and deleted by the
+// controller, on shard 0.
 //
 // Ownership: the context's members and the settings must outlive the broker; so must its peers, from
 // connect() until stop() has returned.
@@ -22,6 +22,7 @@
 #include "broker/partition_rounds.h"
 #include "broker/settings.h"
 #include "broker/topic_table.h"
+#include "group/coordinator.h"
 #include "kafka/byte_chain.h"
 #include "kafka/frame.h"
 #include "log/partition.h"
@@ -69,9 +70,10 @@ struct StartReport {
 
 class Broker {
  public:
-  // `shard` is this broker's index among its peers. `data_directory` is shared by all of them.
-  Broker(log::LogContext context, const Settings& settings, const std::string& data_directory,
-         std::size_t shard);
+  // `shard` is this broker's index among its peers. The catalog and `data_directory` are shared by all
+  // of them.
+  Broker(log::LogContext context, catalog::Catalog& catalog, const Settings& settings,
+         const std::string& data_directory, std::size_t shard);
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;
   ~Broker();
@@ -86,11 +88,13 @@ class Broker {
   // Handles one request frame (without its size). Requests of one connection are to be started in the
   // order in which they came, each before the one that came first has ended if the caller likes; their
   // answers go out in the same order. Nothing is answered to a Produce with acks=0. Errors: the
-  // connection cannot go on and is to be closed; the message is for the log.
-  Task<Result<std::optional<kafka::ByteChain>>> handle(SharedSlice frame);
+  // connection cannot go on and is to be closed; the message is for the log. `client_host` is the
+  // address of who asks, for people.
+  Task<Result<std::optional<kafka::ByteChain>>> handle(SharedSlice frame, std::string client_host);
 
-  // Lets every waiting Fetch answer at once, now and from here on, so that connections can end.
-  void release_waiting_fetches();
+  // Lets every waiting request (Fetch, JoinGroup, SyncGroup) be answered at once, now and from here on,
+  // so that connections can end.
+  void release_waiting();
 
   // Shard 0 only, last, when no request is being handled any more: closes all partitions on all shards,
   // so that the next start scans nothing.
@@ -106,6 +110,12 @@ class Broker {
   Peer& owner_of(const Topic& topic, std::int32_t partition) {
     return peers_[topic.shard_of(partition, peers_.size())];
   }
+  // Whose a consumer group is.
+  Peer& coordinator_of(const std::string& group);
+  // The groups of this shard.
+  group::GroupCoordinator& groups() { return groups_; }
+  // Loads them; once.
+  Task<Result<void>> start_groups();
   // The controller and the scheduler to ask it on.
   Controller& controller() { return *peers_.front().broker->controller_; }
   Scheduler& controller_scheduler() { return *peers_.front().scheduler; }
@@ -135,18 +145,21 @@ class Broker {
   // Closes all partitions of this shard; the first error, when all have been tried.
   Task<Result<void>> close_partitions();
 
-  // Where waiting fetches stand, so that release_waiting_fetches() finds them.
+  // Where waiting fetches stand, so that release_waiting() finds them.
   std::list<Event*>& waiting_fetches() { return waiting_fetches_; }
   bool is_releasing_fetches() const { return releasing_fetches_; }
 
  private:
-  Task<Result<std::optional<kafka::ByteChain>>> dispatch(SharedSlice frame);
+  Task<Result<std::optional<kafka::ByteChain>>> dispatch(SharedSlice frame, std::string client_host);
+  std::size_t coordinating_shard(const std::string& group) const;
   Task<void> open_partition(PartitionPlace place, log::RecoveryReport& report);
   Task<Result<log::RecoveryReport>> open_now(PartitionPlace place);
 
   log::LogContext context_;
   const Settings& settings_;
+  std::size_t shard_;
   std::vector<Peer> peers_;
+  group::GroupCoordinator groups_;
   std::unique_ptr<Controller> controller_;  // shard 0's only
   TopicTableRef topics_ = std::make_shared<const TopicTable>();
   std::map<PartitionKey, PartitionRef> partitions_;

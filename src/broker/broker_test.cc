@@ -312,18 +312,27 @@ TEST(BrokerRestart, APartitionThatCannotBeOpenedDoesNotKeepTheOthersFromBeingSer
 
 // ---- FindCoordinator
 
-TEST(FindCoordinator, SaysWithAnErrorThatNobodyRetriesThatThereIsNone) {
+TEST(FindCoordinator, OfAGroupIsThisBrokerAndOfATransactionNobodyWithAnErrorThatIsNotRetried) {
   SimStorage storage;
   BrokerMachine machine(storage);
   machine.start();
   kafka::FindCoordinatorRequest request;
   request.key = "group";
-  EXPECT_EQ(machine.ask(request, 0).error_code, KafkaError::kUnsupportedVersion);
+  const auto oldest = machine.ask(request, 0);
+  EXPECT_EQ(oldest.error_code, KafkaError::kNone);
+  EXPECT_EQ(oldest.node_id, machine.settings().node_id);
+  EXPECT_EQ(oldest.host, machine.settings().advertised_host);
+  EXPECT_EQ(oldest.port, machine.settings().advertised_port);
   request.coordinator_keys = {"a", "b"};
   const auto response = machine.ask(request, 4);
   ASSERT_EQ(response.coordinators.size(), 2U);
   EXPECT_EQ(response.coordinators[1].key, "b");
-  EXPECT_EQ(response.coordinators[1].error_code, KafkaError::kUnsupportedVersion);
+  EXPECT_EQ(response.coordinators[1].error_code, KafkaError::kNone);
+  EXPECT_EQ(response.coordinators[1].node_id, machine.settings().node_id);
+  request.key_type = kafka::CoordinatorKeyType::kTransaction;
+  EXPECT_EQ(machine.ask(request, 4).coordinators[0].error_code, KafkaError::kUnsupportedVersion);
+  request.key_type = kafka::CoordinatorKeyType{7};
+  EXPECT_EQ(machine.ask(request, 4).coordinators[0].error_code, KafkaError::kInvalidRequest);
 }
 
 }  // namespace

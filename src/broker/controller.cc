@@ -55,7 +55,22 @@ Task<void> install_on(Broker& home, Peer& peer, TopicTableRef table) {
   co_await call_on(home.scheduler(), *peer.scheduler, install);
 }
 
-Task<Result<void>> close_there(Broker& broker) { return broker.close_partitions(); }
+Task<void> start_groups_on(Broker& home, Peer& peer, Result<void>& result) {
+  auto start = [&peer] { return peer.broker->start_groups(); };
+  auto started = co_await call_on(home.scheduler(), *peer.scheduler, start);
+  if (!started && result) result = started;
+}
+
+Task<void> forget_topic_on(Broker& home, Peer& peer, const std::string& topic, Result<void>& result) {
+  auto forget = [&peer, &topic] { return peer.broker->groups().forget_topic(topic); };
+  auto forgotten = co_await call_on(home.scheduler(), *peer.scheduler, forget);
+  if (!forgotten && result) result = forgotten;
+}
+
+Task<Result<void>> close_there(Broker& broker) {
+  co_await broker.groups().stop();
+  co_return co_await broker.close_partitions();
+}
 
 Task<void> close_on(Broker& home, Peer& peer, Result<void>& result) {
   auto close = [&peer] { return close_there(*peer.broker); };
@@ -91,8 +106,28 @@ Task<Result<StartReport>> Controller::start() {
         open_on(broker_, broker_.peer(shard), std::move(places[shard]), report.recovery));
   }
   co_await join(broker_.scheduler(), std::move(openings));
+  if (auto started = co_await start_groups(); !started) co_return Unexpected(started.error());
   co_await install_everywhere(std::make_shared<const TopicTable>(std::move(by_name)));
   co_return report;
+}
+
+Task<Result<void>> Controller::start_groups() {
+  Result<void> result;
+  std::vector<Task<void>> starts;
+  for (std::size_t shard = 0; shard < broker_.peers().size(); ++shard)
+    starts.push_back(start_groups_on(broker_, broker_.peer(shard), result));
+  co_await join(broker_.scheduler(), std::move(starts));
+  co_return result;
+}
+
+// So that a topic that gets its name begins anew.
+Task<Result<void>> Controller::forget_offsets(std::string topic) {
+  Result<void> result;
+  std::vector<Task<void>> forgetting;
+  for (std::size_t shard = 0; shard < broker_.peers().size(); ++shard)
+    forgetting.push_back(forget_topic_on(broker_, broker_.peer(shard), topic, result));
+  co_await join(broker_.scheduler(), std::move(forgetting));
+  co_return result;
 }
 
 PartitionPlace Controller::place_of(const Topic& topic, std::int32_t index) const {
@@ -181,6 +216,8 @@ Task<TopicOutcome> Controller::delete_now(Topic topic) {
   // From here on it is gone, whatever happens to its files: load() sweeps what is left.
   co_await install_everywhere(broker_.topics()->without(topic.name));
   TopicOutcome outcome;
+  if (auto forgotten = co_await forget_offsets(topic.name); !forgotten)
+    outcome = storage_failure(forgotten.error());
   for (std::int32_t i = 0; i < topic.partition_count; ++i) {
     Peer& peer = broker_.owner_of(topic, i);
     const PartitionKey key{topic.id, i};

@@ -71,6 +71,8 @@ class Controller {
   Task<Result<std::vector<ReopenOutcome>>> reopen_now(const Topic& topic,
                                                       std::optional<std::int32_t> index);
   Task<void> install_everywhere(TopicTableRef table);
+  Task<Result<void>> start_groups();
+  Task<Result<void>> forget_offsets(std::string topic);
 
   Broker& broker_;
   std::unique_ptr<MetadataStore> store_;

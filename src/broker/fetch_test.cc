@@ -309,7 +309,7 @@ TEST_F(Fetch, WaitingOnesAnswerWhenTheyAreReleased) {
   BackgroundAnswer<FetchResponse> answer;
   machine_.start_asking(answer, asked, 11);
   machine_.sleep(milliseconds(10));
-  machine_.broker().release_waiting_fetches();
+  machine_.broker().release_waiting();
   machine_.sleep(microseconds(1));
   EXPECT_TRUE(answer.is_there());
   const Instant before = machine_.scheduler.now();

@@ -5,19 +5,36 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "broker/broker.h"
 #include "kafka/messages/api_versions.h"
 #include "kafka/messages/create_topics.h"
+#include "kafka/messages/delete_groups.h"
 #include "kafka/messages/delete_records.h"
 #include "kafka/messages/delete_topics.h"
+#include "kafka/messages/describe_groups.h"
 #include "kafka/messages/fetch.h"
 #include "kafka/messages/find_coordinator.h"
+#include "kafka/messages/heartbeat.h"
+#include "kafka/messages/join_group.h"
+#include "kafka/messages/leave_group.h"
+#include "kafka/messages/list_groups.h"
 #include "kafka/messages/list_offsets.h"
 #include "kafka/messages/metadata.h"
+#include "kafka/messages/offset_commit.h"
+#include "kafka/messages/offset_delete.h"
+#include "kafka/messages/offset_fetch.h"
 #include "kafka/messages/produce.h"
+#include "kafka/messages/sync_group.h"
 
 namespace penstock::broker {
+
+// Who asks, for the answers that depend on it.
+struct Caller {
+  std::string client_id;
+  std::string host;
+};
 
 // What a client is told when the log could not do something.
 kafka::KafkaError to_kafka_error(const Error& error);
@@ -48,5 +65,25 @@ Task<kafka::ListOffsetsResponse> answer(Broker& broker, const kafka::ListOffsets
 Task<kafka::FindCoordinatorResponse> answer(Broker& broker,
                                             const kafka::FindCoordinatorRequest& request,
                                             std::int16_t version);
+Task<kafka::JoinGroupResponse> answer(Broker& broker, const kafka::JoinGroupRequest& request,
+                                      std::int16_t version, const Caller& caller);
+Task<kafka::SyncGroupResponse> answer(Broker& broker, const kafka::SyncGroupRequest& request,
+                                      std::int16_t version);
+Task<kafka::HeartbeatResponse> answer(Broker& broker, const kafka::HeartbeatRequest& request,
+                                      std::int16_t version);
+Task<kafka::LeaveGroupResponse> answer(Broker& broker, const kafka::LeaveGroupRequest& request,
+                                       std::int16_t version);
+Task<kafka::OffsetCommitResponse> answer(Broker& broker, const kafka::OffsetCommitRequest& request,
+                                         std::int16_t version);
+Task<kafka::OffsetFetchResponse> answer(Broker& broker, const kafka::OffsetFetchRequest& request,
+                                        std::int16_t version);
+Task<kafka::OffsetDeleteResponse> answer(Broker& broker, const kafka::OffsetDeleteRequest& request,
+                                         std::int16_t version);
+Task<kafka::DescribeGroupsResponse> answer(Broker& broker, const kafka::DescribeGroupsRequest& request,
+                                           std::int16_t version);
+Task<kafka::ListGroupsResponse> answer(Broker& broker, const kafka::ListGroupsRequest& request,
+                                       std::int16_t version);
+Task<kafka::DeleteGroupsResponse> answer(Broker& broker, const kafka::DeleteGroupsRequest& request,
+                                         std::int16_t version);
 
 }  // namespace penstock::broker

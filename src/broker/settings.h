@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/units.h"
+#include "group/settings.h"
 #include "log/partition.h"
 
 namespace penstock::broker {
@@ -50,6 +51,8 @@ struct Settings {
   log::CompactionOptions compaction;
 
   log::PartitionOptions partition;
+
+  group::GroupSettings groups;
 };
 
 }  // namespace penstock::broker

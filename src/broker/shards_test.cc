@@ -113,7 +113,7 @@ struct ThreadShard {
         random(index + 1),
         pool(scheduler, disk, fmt::format("{}/pool/{}", data, index),
              {.ready_files = 0, .smallest_bytes = 32 * kKiB}),
-        broker(log::LogContext{scheduler, disk, pool, random}, settings, data, index) {}
+        broker(log::LogContext{scheduler, disk, pool, random}, catalog, settings, data, index) {}
 
   SystemClock clock;
   std::unique_ptr<EpollReactor> reactor;
@@ -121,6 +121,8 @@ struct ThreadShard {
   BlockingDisk disk;
   Random random;
   log::SegmentPool pool;
+  catalog::testing::MemoryCatalogStorage kept;
+  catalog::testing::MemoryCatalog catalog{kept};
   Broker broker;
   std::thread thread;
 };
@@ -131,8 +133,8 @@ template <typename Request>
 Task<typename Request::Response> ask(Broker& broker, const Request& request, std::int16_t version,
                                      std::vector<std::byte>& frame_out) {
   const auto frame = kafka::encode_request_frame(request, version, kCorrelationId, "t").flatten();
-  auto answered =
-      co_await broker.handle(SharedSlice::copy_of(ByteView(frame).subspan(kafka::kFrameSizeBytes)));
+  auto answered = co_await broker.handle(
+      SharedSlice::copy_of(ByteView(frame).subspan(kafka::kFrameSizeBytes)), "/192.0.2.1");
   PENSTOCK_ASSERT(answered && *answered, "a request of the test is not answered");
   frame_out = (*answered)->flatten();
   auto response = kafka::decode_response_frame<Request>(

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "cli/catalog_command.h"
 #include "cli/config_command.h"
 #include "cli/doctor_command.h"
 #include "cli/exit_code.h"
@@ -46,6 +47,7 @@ void add_commands(CLI::App& app, Console& console, int& exit_code) {
   add_topic_command(app, console, exit_code);
   add_doctor_command(app, console, exit_code);
   add_log_command(app, console, exit_code);
+  add_catalog_command(app, console, exit_code);
   add_config_command(app, console, exit_code);
 }
 

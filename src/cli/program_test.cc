@@ -31,6 +31,8 @@ TEST(Program, EverySubcommandHasHelpWithAnExample) {
                                                           {"log", "dump"},
                                                           {"log", "verify"},
                                                           {"log", "reindex"},
+                                                          {"catalog"},
+                                                          {"catalog", "dump"},
                                                           {"serve"},
                                                           {"config"},
                                                           {"config", "show"},

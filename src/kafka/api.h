@@ -19,12 +19,25 @@ enum class ApiKey : std::int16_t {
   kFetch = 1,
   kListOffsets = 2,
   kMetadata = 3,
+  kOffsetCommit = 8,
+  kOffsetFetch = 9,
   kFindCoordinator = 10,
+  kJoinGroup = 11,
+  kHeartbeat = 12,
+  kLeaveGroup = 13,
+  kSyncGroup = 14,
+  kDescribeGroups = 15,
+  kListGroups = 16,
   kApiVersions = 18,
   kCreateTopics = 19,
   kDeleteTopics = 20,
   kDeleteRecords = 21,
+  kDeleteGroups = 42,
+  kOffsetDelete = 47,
 };
+
+// The first flexible version of an API that has none.
+inline constexpr std::int16_t kNeverFlexible = std::numeric_limits<std::int16_t>::max();
 
 struct ApiInfo {
   ApiKey key;
@@ -43,12 +56,22 @@ inline constexpr std::array kApis = {
     ApiInfo{ApiKey::kListOffsets, "ListOffsets", "1-7", "1-7", 6},
     // kafka-python sends Metadata v0 before it knows any version.
     ApiInfo{ApiKey::kMetadata, "Metadata", "0-12", "0-12", 9},
+    ApiInfo{ApiKey::kOffsetCommit, "OffsetCommit", "2-8", "2-8", 8},
+    ApiInfo{ApiKey::kOffsetFetch, "OffsetFetch", "1-8", "1-8", 6},
     // librdkafka turns lz4 off if FindCoordinator v0 is missing.
     ApiInfo{ApiKey::kFindCoordinator, "FindCoordinator", "0-4", "0-4", 3},
+    ApiInfo{ApiKey::kJoinGroup, "JoinGroup", "0-9", "0-9", 6},
+    ApiInfo{ApiKey::kHeartbeat, "Heartbeat", "0-4", "0-4", 4},
+    ApiInfo{ApiKey::kLeaveGroup, "LeaveGroup", "0-5", "0-5", 4},
+    ApiInfo{ApiKey::kSyncGroup, "SyncGroup", "0-5", "0-5", 4},
+    ApiInfo{ApiKey::kDescribeGroups, "DescribeGroups", "0-5", "0-5", 5},
+    ApiInfo{ApiKey::kListGroups, "ListGroups", "0-5", "0-5", 3},
     ApiInfo{ApiKey::kApiVersions, "ApiVersions", "0-3", "0-3", 3},
     ApiInfo{ApiKey::kCreateTopics, "CreateTopics", "2-7", "2-7", 5},
     ApiInfo{ApiKey::kDeleteTopics, "DeleteTopics", "1-6", "1-6", 4},
     ApiInfo{ApiKey::kDeleteRecords, "DeleteRecords", "0-2", "0-2", 2},
+    ApiInfo{ApiKey::kDeleteGroups, "DeleteGroups", "0-2", "0-2", 2},
+    ApiInfo{ApiKey::kOffsetDelete, "OffsetDelete", "0", "0", kNeverFlexible},
 };
 
 // The table's row, or null for an API that Penstock does not speak.

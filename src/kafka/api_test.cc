@@ -46,6 +46,11 @@ TEST(Api, FlexibleVersionsHaveTheNewerHeaders) {
   EXPECT_EQ(response_header_version(ApiKey::kMetadata, 9), 1);
 }
 
+TEST(Api, OffsetDeleteHasNoFlexibleVersion) {
+  EXPECT_EQ(request_header_version(ApiKey::kOffsetDelete, 0), 1);
+  EXPECT_EQ(response_header_version(ApiKey::kOffsetDelete, 0), 0);
+}
+
 TEST(Api, AnApiVersionsResponseHasTheOldestHeaderAtEveryVersion) {
   EXPECT_EQ(request_header_version(ApiKey::kApiVersions, 3), 2);
   EXPECT_EQ(response_header_version(ApiKey::kApiVersions, 3), 0);

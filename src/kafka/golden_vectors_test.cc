@@ -12,13 +12,23 @@
 #include "kafka/golden_vectors_for_test.h"
 #include "kafka/messages/api_versions.h"
 #include "kafka/messages/create_topics.h"
+#include "kafka/messages/delete_groups.h"
 #include "kafka/messages/delete_records.h"
 #include "kafka/messages/delete_topics.h"
+#include "kafka/messages/describe_groups.h"
 #include "kafka/messages/fetch.h"
 #include "kafka/messages/find_coordinator.h"
+#include "kafka/messages/heartbeat.h"
+#include "kafka/messages/join_group.h"
+#include "kafka/messages/leave_group.h"
+#include "kafka/messages/list_groups.h"
 #include "kafka/messages/list_offsets.h"
 #include "kafka/messages/metadata.h"
+#include "kafka/messages/offset_commit.h"
+#include "kafka/messages/offset_delete.h"
+#include "kafka/messages/offset_fetch.h"
 #include "kafka/messages/produce.h"
+#include "kafka/messages/sync_group.h"
 
 namespace penstock::kafka {
 
@@ -74,10 +84,15 @@ struct MessageList {
 };
 using AllMessages =
     MessageList<ProduceRequest, ProduceResponse, FetchRequest, FetchResponse, ListOffsetsRequest,
-                ListOffsetsResponse, MetadataRequest, MetadataResponse, FindCoordinatorRequest,
-                FindCoordinatorResponse, ApiVersionsRequest, ApiVersionsResponse, CreateTopicsRequest,
+                ListOffsetsResponse, MetadataRequest, MetadataResponse, OffsetCommitRequest,
+                OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse, FindCoordinatorRequest,
+                FindCoordinatorResponse, JoinGroupRequest, JoinGroupResponse, HeartbeatRequest,
+                HeartbeatResponse, LeaveGroupRequest, LeaveGroupResponse, SyncGroupRequest,
+                SyncGroupResponse, DescribeGroupsRequest, DescribeGroupsResponse, ListGroupsRequest,
+                ListGroupsResponse, ApiVersionsRequest, ApiVersionsResponse, CreateTopicsRequest,
                 CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse, DeleteRecordsRequest,
-                DeleteRecordsResponse>;
+                DeleteRecordsResponse, DeleteGroupsRequest, DeleteGroupsResponse, OffsetDeleteRequest,
+                OffsetDeleteResponse>;
 
 template <typename Message>
 concept Request = requires { typename Message::Response; };

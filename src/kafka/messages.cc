@@ -3,14 +3,24 @@
 #include "kafka/codec.h"
 #include "kafka/messages/api_versions.h"
 #include "kafka/messages/create_topics.h"
+#include "kafka/messages/delete_groups.h"
 #include "kafka/messages/delete_records.h"
 #include "kafka/messages/delete_topics.h"
+#include "kafka/messages/describe_groups.h"
 #include "kafka/messages/fetch.h"
 #include "kafka/messages/find_coordinator.h"
 #include "kafka/messages/headers.h"
+#include "kafka/messages/heartbeat.h"
+#include "kafka/messages/join_group.h"
+#include "kafka/messages/leave_group.h"
+#include "kafka/messages/list_groups.h"
 #include "kafka/messages/list_offsets.h"
 #include "kafka/messages/metadata.h"
+#include "kafka/messages/offset_commit.h"
+#include "kafka/messages/offset_delete.h"
+#include "kafka/messages/offset_fetch.h"
 #include "kafka/messages/produce.h"
+#include "kafka/messages/sync_group.h"
 
 namespace penstock::kafka {
 
@@ -31,8 +41,24 @@ PENSTOCK_KAFKA_MESSAGE(ListOffsetsRequest);
 PENSTOCK_KAFKA_MESSAGE(ListOffsetsResponse);
 PENSTOCK_KAFKA_MESSAGE(MetadataRequest);
 PENSTOCK_KAFKA_MESSAGE(MetadataResponse);
+PENSTOCK_KAFKA_MESSAGE(OffsetCommitRequest);
+PENSTOCK_KAFKA_MESSAGE(OffsetCommitResponse);
+PENSTOCK_KAFKA_MESSAGE(OffsetFetchRequest);
+PENSTOCK_KAFKA_MESSAGE(OffsetFetchResponse);
 PENSTOCK_KAFKA_MESSAGE(FindCoordinatorRequest);
 PENSTOCK_KAFKA_MESSAGE(FindCoordinatorResponse);
+PENSTOCK_KAFKA_MESSAGE(JoinGroupRequest);
+PENSTOCK_KAFKA_MESSAGE(JoinGroupResponse);
+PENSTOCK_KAFKA_MESSAGE(HeartbeatRequest);
+PENSTOCK_KAFKA_MESSAGE(HeartbeatResponse);
+PENSTOCK_KAFKA_MESSAGE(LeaveGroupRequest);
+PENSTOCK_KAFKA_MESSAGE(LeaveGroupResponse);
+PENSTOCK_KAFKA_MESSAGE(SyncGroupRequest);
+PENSTOCK_KAFKA_MESSAGE(SyncGroupResponse);
+PENSTOCK_KAFKA_MESSAGE(DescribeGroupsRequest);
+PENSTOCK_KAFKA_MESSAGE(DescribeGroupsResponse);
+PENSTOCK_KAFKA_MESSAGE(ListGroupsRequest);
+PENSTOCK_KAFKA_MESSAGE(ListGroupsResponse);
 PENSTOCK_KAFKA_MESSAGE(ApiVersionsRequest);
 PENSTOCK_KAFKA_MESSAGE(ApiVersionsResponse);
 PENSTOCK_KAFKA_MESSAGE(CreateTopicsRequest);
@@ -41,6 +67,10 @@ PENSTOCK_KAFKA_MESSAGE(DeleteTopicsRequest);
 PENSTOCK_KAFKA_MESSAGE(DeleteTopicsResponse);
 PENSTOCK_KAFKA_MESSAGE(DeleteRecordsRequest);
 PENSTOCK_KAFKA_MESSAGE(DeleteRecordsResponse);
+PENSTOCK_KAFKA_MESSAGE(DeleteGroupsRequest);
+PENSTOCK_KAFKA_MESSAGE(DeleteGroupsResponse);
+PENSTOCK_KAFKA_MESSAGE(OffsetDeleteRequest);
+PENSTOCK_KAFKA_MESSAGE(OffsetDeleteResponse);
 
 #undef PENSTOCK_KAFKA_MESSAGE
 

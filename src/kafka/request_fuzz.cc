@@ -10,13 +10,23 @@
 #include "kafka/message.h"
 #include "kafka/messages/api_versions.h"
 #include "kafka/messages/create_topics.h"
+#include "kafka/messages/delete_groups.h"
 #include "kafka/messages/delete_records.h"
 #include "kafka/messages/delete_topics.h"
+#include "kafka/messages/describe_groups.h"
 #include "kafka/messages/fetch.h"
 #include "kafka/messages/find_coordinator.h"
+#include "kafka/messages/heartbeat.h"
+#include "kafka/messages/join_group.h"
+#include "kafka/messages/leave_group.h"
+#include "kafka/messages/list_groups.h"
 #include "kafka/messages/list_offsets.h"
 #include "kafka/messages/metadata.h"
+#include "kafka/messages/offset_commit.h"
+#include "kafka/messages/offset_delete.h"
+#include "kafka/messages/offset_fetch.h"
 #include "kafka/messages/produce.h"
+#include "kafka/messages/sync_group.h"
 
 namespace penstock::kafka {
 namespace {
@@ -40,11 +50,21 @@ void try_frame(ByteView bytes) {
     case ApiKey::kFetch: return try_request<FetchRequest>(*frame);
     case ApiKey::kListOffsets: return try_request<ListOffsetsRequest>(*frame);
     case ApiKey::kMetadata: return try_request<MetadataRequest>(*frame);
+    case ApiKey::kOffsetCommit: return try_request<OffsetCommitRequest>(*frame);
+    case ApiKey::kOffsetFetch: return try_request<OffsetFetchRequest>(*frame);
     case ApiKey::kFindCoordinator: return try_request<FindCoordinatorRequest>(*frame);
+    case ApiKey::kJoinGroup: return try_request<JoinGroupRequest>(*frame);
+    case ApiKey::kHeartbeat: return try_request<HeartbeatRequest>(*frame);
+    case ApiKey::kLeaveGroup: return try_request<LeaveGroupRequest>(*frame);
+    case ApiKey::kSyncGroup: return try_request<SyncGroupRequest>(*frame);
+    case ApiKey::kDescribeGroups: return try_request<DescribeGroupsRequest>(*frame);
+    case ApiKey::kListGroups: return try_request<ListGroupsRequest>(*frame);
     case ApiKey::kApiVersions: return try_request<ApiVersionsRequest>(*frame);
     case ApiKey::kCreateTopics: return try_request<CreateTopicsRequest>(*frame);
     case ApiKey::kDeleteTopics: return try_request<DeleteTopicsRequest>(*frame);
     case ApiKey::kDeleteRecords: return try_request<DeleteRecordsRequest>(*frame);
+    case ApiKey::kDeleteGroups: return try_request<DeleteGroupsRequest>(*frame);
+    case ApiKey::kOffsetDelete: return try_request<OffsetDeleteRequest>(*frame);
   }
 }
 

@@ -397,6 +397,37 @@ std::vector<ConfigKey> compaction_keys() {
   };
 }
 
+std::vector<ConfigKey> group_keys() {
+  return {
+      number_key<FIELD(broker.groups.min_session_timeout), duration_between(kSecond, kDay)>(
+          "groups.min_session_timeout",
+          "The shortest session that a member of a consumer group may ask for. Kafka's "
+          "group.min.session.timeout.ms."),
+      number_key<FIELD(broker.groups.max_session_timeout), duration_between(kSecond, kDay)>(
+          "groups.max_session_timeout",
+          "The longest session that a member may ask for. Kafka's group.max.session.timeout.ms."),
+      number_key<FIELD(broker.groups.initial_rebalance_delay), duration_between(Duration{}, kDay)>(
+          "groups.initial_rebalance_delay",
+          "How long an empty group waits for more members when the first one joins. Kafka's "
+          "group.initial.rebalance.delay.ms."),
+      number_key<FIELD(broker.groups.max_members), count_between(1, 1'000'000)>(
+          "groups.max_members", "Members of one group. Kafka's group.max.size."),
+      number_key<FIELD(broker.groups.max_groups), count_between(1, 10'000'000)>(
+          "groups.max_groups", "Groups of each shard."),
+      number_key<FIELD(broker.groups.offsets_retention), duration_between(kSecond, 10 * 365 * kDay)>(
+          "groups.offsets_retention",
+          "How long the offsets of a group without members are kept. Kafka's "
+          "offsets.retention.minutes."),
+      number_key<FIELD(broker.groups.offsets_check_interval), duration_between(kSecond, 30 * kDay)>(
+          "groups.offsets_check_interval",
+          "How often offsets that are not kept any more are looked for."),
+      number_key<FIELD(broker.groups.max_offset_metadata_bytes), bytes_between(0, kMiB)>(
+          "groups.max_offset_metadata_bytes",
+          "The largest text that may be committed with an offset. Kafka's "
+          "offset.metadata.max.bytes."),
+  };
+}
+
 std::vector<ConfigKey> pool_keys() {
   return {
       number_key<FIELD(pool.smallest_bytes), power_of_two_between(512 * kKiB, 4 * kGiB)>(
@@ -423,7 +454,7 @@ std::vector<ConfigKey> pool_keys() {
 std::vector<ConfigKey> make_table() {
   std::vector<ConfigKey> table;
   for (const auto& part : {server_keys(), other_keys(), broker_keys(), storage_keys(), retention_keys(),
-                           scrub_keys(), compaction_keys(), pool_keys()}) {
+                           scrub_keys(), compaction_keys(), pool_keys(), group_keys()}) {
     table.insert(table.end(), part.begin(), part.end());
   }
   return table;

@@ -14,6 +14,9 @@ namespace penstock::server {
 
 namespace {
 
+// As Kafka tells it to operators: "/127.0.0.1" of "127.0.0.1:41234".
+std::string host_of(const std::string& peer) { return "/" + peer.substr(0, peer.rfind(':')); }
+
 // Answers are sent together up to this size: beyond it a system call's cost no longer shows.
 constexpr std::size_t kSendTogetherBytes = kMiB;
 
@@ -135,7 +138,8 @@ void Connection::start(ReceivedFrame frame) {
 }
 
 Task<void> Connection::handle(Exchange& exchange, SharedSlice frame, Gate::Hold) {
-  Result<std::optional<kafka::ByteChain>> answer = co_await handler_.handle(std::move(frame));
+  Result<std::optional<kafka::ByteChain>> answer =
+      co_await handler_.handle(std::move(frame), host_of(peer_));
   exchange.lease.release();
   if (answer && *answer) unsent_bytes_ += (*answer)->size();
   exchange.answer = std::move(answer);

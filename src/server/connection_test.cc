@@ -29,7 +29,7 @@ class ScriptedHandler final : public RequestHandler {
 
   explicit ScriptedHandler(Scheduler& scheduler) : released_(scheduler) {}
 
-  Task<Answer> handle(SharedSlice frame) override {
+  Task<Answer> handle(SharedSlice frame, std::string) override {
     const std::string_view text = as_text(frame.view());
     const std::string_view verb = text.substr(0, text.find(' '));
     const std::string_view rest = verb.size() == text.size() ? "" : text.substr(verb.size() + 1);

@@ -74,6 +74,8 @@ Result<void> empty_unused_pools(const fs::path& pools, std::size_t shard_count) 
 
 }  // namespace
 
+std::string catalog_directory(const std::string& data_directory) { return data_directory + "/catalog"; }
+
 std::string pool_directory(const std::string& data_directory, std::size_t shard) {
   return fmt::format("{}/pool/{}", data_directory, shard);
 }
@@ -89,6 +91,7 @@ Result<DirectoryLock> prepare_data_directory(const std::string& data_directory,
   Result<DirectoryLock> lock = DirectoryLock::acquire(data_directory);
   if (!lock) return lock;
   Result<void> done = make_directories(root / "topics");
+  if (done) done = make_directories(root / "catalog");
   for (std::size_t shard = 0; done && shard < shard_count; ++shard) {
     done = make_directories(pool_directory(root.string(), shard));
   }

@@ -309,6 +309,15 @@ constexpr Metric kServingMetrics[] = {
           "Requests that could not be followed; their connection was closed."),
 };
 
+constexpr Metric kGroupMetrics[] = {
+    GAUGE("penstock_groups", "", groups.groups, "Consumer groups, with members or without."),
+    GAUGE("penstock_group_members", "", groups.members, "Their members."),
+    COUNT("penstock_group_rebalances_total", "", groups.rebalances, "Rebalances that began."),
+    GAUGE("penstock_committed_offsets", "", groups.offsets,
+          "Offsets that groups have committed and that are kept."),
+    COUNT("penstock_offset_commits_total", "", groups.commits, "Requests to commit offsets."),
+};
+
 constexpr Metric kLoopMetrics[] = {
     COUNT("penstock_event_loop_turns_total", "", loop.turn_count, "Turns of the shard's event loop."),
     of_shard("penstock_event_loop_stalls_total", Type::kCounter, "", "shard, cause",
@@ -334,7 +343,8 @@ constexpr Metric kLoopMetrics[] = {
 #undef RING_COUNT
 
 constexpr std::span<const Metric> kMetrics[] = {kServerMetrics, kLogMetrics,     kReadMetrics,
-                                                kUpkeepMetrics, kServingMetrics, kLoopMetrics};
+                                                kUpkeepMetrics, kServingMetrics, kGroupMetrics,
+                                                kLoopMetrics};
 
 std::vector<std::string> shard_labels(std::size_t count) {
   std::vector<std::string> labels;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "base/aligned_buffer.h"
 #include "base/error.h"
@@ -16,8 +17,9 @@ class RequestHandler {
 
   // Answers one request frame (without its size); nothing for a request that gets no answer. Called in
   // the order of arrival, again before earlier calls have ended. Errors: the connection cannot go on;
-  // the message is for the log.
-  virtual Task<Result<std::optional<kafka::ByteChain>>> handle(SharedSlice frame) = 0;
+  // the message is for the log. `client_host` is the other side's address.
+  virtual Task<Result<std::optional<kafka::ByteChain>>> handle(SharedSlice frame,
+                                                               std::string client_host) = 0;
 };
 
 }  // namespace penstock::server

@@ -69,6 +69,7 @@ void log_recovery(const log::RecoveryReport& report, const std::string& stopped_
 Result<std::unique_ptr<Server>> Server::start(const Config& config) {
   std::unique_ptr<Server> server(new Server(config));
   Result<void> done = server->prepare();
+  if (done) done = server->open_catalog();
   if (done) done = server->make_shards();
   if (done) done = server->open_admin_port();
   if (done) done = server->start_storage();
@@ -127,6 +128,14 @@ Result<void> Server::choose_io() {
   return {};
 }
 
+Result<void> Server::open_catalog() {
+  const HeldSignals held;  // for RocksDB's threads
+  auto catalog = catalog::RocksCatalog::open(catalog_directory(config_.data_directory));
+  if (!catalog) return Unexpected(catalog.error());
+  catalog_ = std::move(*catalog);
+  return {};
+}
+
 Result<void> Server::make_shards() {
   const Result<Address> asked = parse_address(config_.listen);
   if (!asked) return Unexpected(asked.error());
@@ -138,7 +147,7 @@ Result<void> Server::make_shards() {
   std::vector<broker::Peer> peers;
   for (std::size_t i = 0; i < shard_count_; ++i) {
     Result<std::unique_ptr<Shard>> shard =
-        Shard::make(*stack_, config_, config_.broker, i, std::move(listeners->sockets[i]));
+        Shard::make(*stack_, *catalog_, config_, config_.broker, i, std::move(listeners->sockets[i]));
     if (!shard) return Unexpected(shard.error());
     peers.push_back({.scheduler = &(*shard)->scheduler(), .broker = &(*shard)->broker()});
     shards_.push_back(std::move(*shard));
@@ -340,8 +349,10 @@ Result<void> Server::mark_clean() {
 }
 
 void Server::stop_threads() {
+  catalog_->finish();
   for (const auto& shard : shards_) shard->stop_thread();
   threads_running_ = false;
+  catalog_.reset();  // lets go of its directory
 }
 
 }  // namespace penstock::server

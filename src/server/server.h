@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "catalog/rocks_catalog.h"
 #include "server/admin_port.h"
 #include "server/config.h"
 #include "server/data_directory.h"
@@ -45,6 +46,7 @@ class Server {
 
   Result<void> prepare();
   Result<void> choose_io();
+  Result<void> open_catalog();
   Result<void> make_shards();
   Result<void> open_admin_port();
   Result<void> start_storage();
@@ -65,6 +67,7 @@ class Server {
   std::string io_summary_;  // for the banner
   Address address_;
   std::unique_ptr<DiskStack> stack_;
+  std::unique_ptr<catalog::RocksCatalog> catalog_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::unique_ptr<AdminPort> admin_;
   broker::StartReport start_report_;

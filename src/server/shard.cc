@@ -59,20 +59,20 @@ constexpr std::uint64_t kReservedBytesMax = 256 * kMiB;
 
 }  // namespace
 
-Result<std::unique_ptr<Shard>> Shard::make(DiskStack& stack, const Config& config,
-                                           const broker::Settings& settings, std::size_t index,
-                                           Descriptor listener) {
+Result<std::unique_ptr<Shard>> Shard::make(DiskStack& stack, catalog::Catalog& catalog,
+                                           const Config& config, const broker::Settings& settings,
+                                           std::size_t index, Descriptor listener) {
   Result<ShardReactor> reactor = stack.make_reactor();
   if (!reactor) return Unexpected(reactor.error().context(fmt::format("start shard {}", index)));
   std::unique_ptr<Shard> shard(
-      new Shard(std::move(*reactor), stack, config, settings, index, std::move(listener)));
+      new Shard(std::move(*reactor), stack, catalog, config, settings, index, std::move(listener)));
   if (auto started = shard->catch_up_.start(); !started) {
     return Unexpected(started.error().context(fmt::format("start shard {}", index)));
   }
   return shard;
 }
 
-Shard::Shard(ShardReactor reactor, DiskStack& stack, const Config& config,
+Shard::Shard(ShardReactor reactor, DiskStack& stack, catalog::Catalog& catalog, const Config& config,
              const broker::Settings& settings, std::size_t index, Descriptor listener)
     : index_(index),
       reactor_(std::move(reactor)),
@@ -92,7 +92,7 @@ Shard::Shard(ShardReactor reactor, DiskStack& stack, const Config& config,
                .catch_up = &catch_up_,
                .stats = &log_stats_,
                .tails = &tails_},
-              settings, config.data_directory, index),
+              catalog, settings, config.data_directory, index),
       handler_(broker_),
       io_(make_socket_io(scheduler_, reactor_)),
       acceptor_(scheduler_, *io_, std::move(listener), handler_, limits_of(config)) {}
@@ -135,6 +135,7 @@ Task<ShardStats> Shard::stats() {
   stats.tail_bytes = tails_.held_bytes();
   if (const log::SegmentCache* cache = catch_up_.cache()) stats.cache = cache->stats();
   stats.broker = broker_.stats();
+  stats.groups = broker_.groups().stats();
   stats.connections = acceptor_.stats();
   co_return stats;
 }
@@ -142,7 +143,7 @@ Task<ShardStats> Shard::stats() {
 Task<broker::BrokerStats> Shard::broker_stats() { co_return broker_.stats(); }
 
 Task<void> Shard::close_connections(Duration grace) {
-  broker_.release_waiting_fetches();
+  broker_.release_waiting();
   return acceptor_.close(grace);
 }
 

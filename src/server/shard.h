@@ -2,7 +2,7 @@
 //
 // A partition and a connection live on one shard for good; shards talk by message (task/remote.h).
 //
-// Ownership: owns all of the above; the DiskStack and the settings must outlive it. After
+// Ownership: owns all of the above; the DiskStack, the catalog and the settings must outlive it. After
 // start_thread() has been called, close_connections() and close_pool() must have ended, and
 // stop_thread() been called, before it is destroyed; so must the stop() of the brokers. Threading:
 // make, start_thread and stop_thread on the main thread; the Tasks on the shard's scheduler.
@@ -29,9 +29,9 @@ namespace penstock::server {
 class Shard {
  public:
   // `listener` is bound; it listens from open_listener() on.
-  static Result<std::unique_ptr<Shard>> make(DiskStack& stack, const Config& config,
-                                             const broker::Settings& settings, std::size_t index,
-                                             Descriptor listener);
+  static Result<std::unique_ptr<Shard>> make(DiskStack& stack, catalog::Catalog& catalog,
+                                             const Config& config, const broker::Settings& settings,
+                                             std::size_t index, Descriptor listener);
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
   ~Shard();
@@ -42,7 +42,7 @@ class Shard {
 
   Task<Result<void>> start_pool() { return pool_.start(); }
   Task<Result<void>> open_listener(Address address) { return acceptor_.open(std::move(address)); }
-  // Answers waiting fetches and closes all connections; see Acceptor::close.
+  // Answers waiting requests and closes all connections; see Acceptor::close.
   Task<void> close_connections(Duration grace);
   Task<void> close_pool() { return pool_.close(); }
 
@@ -55,14 +55,15 @@ class Shard {
   broker::Broker& broker() { return broker_; }
 
  private:
-  Shard(ShardReactor reactor, DiskStack& stack, const Config& config, const broker::Settings& settings,
-        std::size_t index, Descriptor listener);
+  Shard(ShardReactor reactor, DiskStack& stack, catalog::Catalog& catalog, const Config& config,
+        const broker::Settings& settings, std::size_t index, Descriptor listener);
 
   class BrokerHandler final : public RequestHandler {
    public:
     explicit BrokerHandler(broker::Broker& broker) : broker_(broker) {}
-    Task<Result<std::optional<kafka::ByteChain>>> handle(SharedSlice frame) override {
-      return broker_.handle(std::move(frame));
+    Task<Result<std::optional<kafka::ByteChain>>> handle(SharedSlice frame,
+                                                         std::string client_host) override {
+      return broker_.handle(std::move(frame), std::move(client_host));
     }
 
    private:

@@ -7,6 +7,7 @@
 
 #include "broker/broker_stats.h"
 #include "disk/uring_reactor.h"
+#include "group/coordinator.h"
 #include "log/catch_up.h"
 #include "log/log_stats.h"
 #include "log/segment_cache.h"
@@ -34,6 +35,7 @@ struct ShardStats {
   log::SegmentCacheStats cache;  // zeros when there is none
   broker::BrokerStats broker;
   broker::PartitionCounts partitions;
+  group::GroupStats groups;
   ConnectionStats connections;
 };
 

@@ -16,6 +16,7 @@
 
 #include "broker/broker.h"
 #include "broker/handlers.h"
+#include "catalog/testing/memory_catalog.h"
 #include "disk/sim_disk.h"
 #include "kafka/record.h"
 #include "log/testing/reports.h"
@@ -75,8 +76,12 @@ struct BrokerMachineOptions {
 
 class BrokerMachine : public SimMachine {
  public:
-  explicit BrokerMachine(SimStorage& storage, BrokerMachineOptions options = {})
-      : SimMachine(prepared(storage, options.shard_count), options.disk), settings_(options.settings) {
+  // What groups have said outlives the machine only in a `catalog` of the test's own.
+  explicit BrokerMachine(SimStorage& storage, BrokerMachineOptions options = {},
+                         catalog::testing::MemoryCatalogStorage* catalog = nullptr)
+      : SimMachine(prepared(storage, options.shard_count), options.disk),
+        settings_(options.settings),
+        catalog_(catalog == nullptr ? own_catalog_ : *catalog) {
     log::SegmentPoolOptions pool_options{.ready_files = 0,
                                          .smallest_bytes = options.smallest_segment_bytes};
     std::vector<Peer> peers;
@@ -105,7 +110,7 @@ class BrokerMachine : public SimMachine {
     if (is_stopped_) return {};
     is_stopped_ = true;
     Result<void> stopped;
-    for (const auto& shard : shards_) shard->broker.release_waiting_fetches();
+    for (const auto& shard : shards_) shard->broker.release_waiting();
     sleep(std::chrono::milliseconds(1));
     stopped = scheduler.run(broker().stop());
     for (const auto& shard : shards_) scheduler.run(shard->pool.close());
@@ -114,6 +119,7 @@ class BrokerMachine : public SimMachine {
 
   Broker& broker(std::size_t shard = 0) { return shards_[shard]->broker; }
   Settings& settings() { return settings_; }
+  catalog::testing::MemoryCatalog& catalog() { return catalog_; }
   // What the operator was told.
   const std::vector<std::string>& reports() const { return reports_.lines(); }
 
@@ -140,7 +146,7 @@ class BrokerMachine : public SimMachine {
     scheduler.spawn(exchange_beside<Request>(background, frame_of(request, version), version, shard));
   }
   Result<std::optional<kafka::ByteChain>> handle(ByteView frame) {
-    return scheduler.run(broker().handle(SharedSlice::copy_of(frame)));
+    return scheduler.run(broker().handle(SharedSlice::copy_of(frame), kClientHost));
   }
 
   void sleep(Duration delay) { scheduler.run(sleep_for(scheduler, delay)); }
@@ -216,7 +222,7 @@ class BrokerMachine : public SimMachine {
         : random(index + 1),
           pool(machine.scheduler, machine.disk, pool_directory(index), pool_options),
           broker(log::LogContext{machine.scheduler, machine.disk, pool, random, &machine.reports_},
-                 machine.settings_, kDataDirectory, index) {}
+                 machine.catalog_, machine.settings_, kDataDirectory, index) {}
     Random random;
     log::SegmentPool pool;
     Broker broker;
@@ -241,7 +247,7 @@ class BrokerMachine : public SimMachine {
                                                                    std::int16_t version,
                                                                    std::size_t shard) {
     using Answer = std::optional<typename Request::Response>;
-    auto answered = co_await broker(shard).handle(std::move(frame));
+    auto answered = co_await broker(shard).handle(std::move(frame), kClientHost);
     if (!answered) co_return Unexpected(answered.error());
     if (!*answered) co_return Answer();
     answers_.push_back((*answered)->flatten());
@@ -260,8 +266,11 @@ class BrokerMachine : public SimMachine {
   }
 
   static constexpr std::int32_t kCorrelationId = 4711;
+  static constexpr const char* kClientHost = "/192.0.2.1";
 
   Settings settings_;
+  catalog::testing::MemoryCatalogStorage own_catalog_;
+  catalog::testing::MemoryCatalog catalog_;
   log::testing::Reports reports_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::deque<std::vector<std::byte>> answers_;  // records of decoded answers are views into them

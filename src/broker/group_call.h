@@ -1,0 +1,30 @@
+// on_coordinator: do work on a consumer group where it lives.
+#pragma once
+
+#include <string>
+
+#include "broker/broker.h"
+#include "task/remote.h"
+
+namespace penstock::broker {
+
+// `make_task` is called with the group's coordinator, on its thread, and returns Task<T>, T not void. A
+// named local, as with call_on().
+template <typename MakeTask>
+auto on_coordinator(Broker& home, const std::string& group, MakeTask& make_task)
+    -> std::invoke_result_t<MakeTask&, group::GroupCoordinator&> {
+  Peer& peer = home.coordinator_of(group);
+  auto there = [&peer, &make_task] { return make_task(peer.broker->groups()); };
+  co_return co_await call_on(home.scheduler(), *peer.scheduler, there);
+}
+
+// Whether the id can name a group. Some requests may name the one with an empty name, which very old
+// consumers commit to.
+enum class EmptyGroupId { kRefused, kTaken };
+inline kafka::KafkaError check_group_id(const std::string& group, EmptyGroupId empty) {
+  const bool is_wrong =
+      (group.empty() && empty == EmptyGroupId::kRefused) || group.size() > group::kMaxGroupIdBytes;
+  return is_wrong ? kafka::KafkaError::kInvalidGroupId : kafka::KafkaError::kNone;
+}
+
+}  // namespace penstock::broker

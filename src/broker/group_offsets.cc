@@ -1,0 +1,153 @@
+// What consumer groups have committed: OffsetCommit, OffsetFetch, OffsetDelete.
+
+#include "broker/group_call.h"
+#include "broker/handlers.h"
+
+namespace penstock::broker {
+
+namespace {
+
+using group::CommittedOffset;
+using group::TopicPartition;
+using kafka::KafkaError;
+
+bool exists(const TopicTable& table, const std::string& topic_name, std::int32_t partition) {
+  const Topic* topic = table.find(topic_name);
+  return topic != nullptr && topic->has_partition(partition);
+}
+
+group::CommitRequest to_commit(const kafka::OffsetCommitRequest& request, const TopicTable& table) {
+  group::CommitRequest commit;
+  commit.member = {request.member_id, request.group_instance_id};
+  commit.generation = request.generation_id_or_member_epoch;
+  for (const auto& topic : request.topics) {
+    for (const auto& partition : topic.partitions) {
+      group::CommitRequest::Part& part = commit.parts.emplace_back();
+      part.partition = {topic.name, partition.partition_index};
+      part.record.offset = partition.committed_offset;
+      part.record.leader_epoch = partition.committed_leader_epoch;
+      part.record.metadata = partition.committed_metadata.value_or("");
+      if (!exists(table, topic.name, partition.partition_index))
+        part.error = KafkaError::kUnknownTopicOrPartition;
+    }
+  }
+  return commit;
+}
+
+// The same for the structures of versions up to 7 and of later ones, which have the same fields.
+template <typename AskedTopics>
+std::optional<std::vector<TopicPartition>> wanted_of(const std::optional<AskedTopics>& topics) {
+  if (!topics) return std::nullopt;
+  std::vector<TopicPartition> wanted;
+  for (const auto& topic : *topics) {
+    for (const std::int32_t partition : topic.partition_indexes)
+      wanted.push_back({topic.name, partition});
+  }
+  return wanted;
+}
+
+template <typename ToldTopics>
+void tell(std::vector<CommittedOffset> offsets, ToldTopics& topics) {
+  for (CommittedOffset& committed : offsets) {
+    if (topics.empty() || topics.back().name != committed.partition.topic)
+      topics.emplace_back().name = committed.partition.topic;
+    auto& partition = topics.back().partitions.emplace_back();
+    partition.partition_index = committed.partition.partition;
+    partition.committed_offset = Offset{-1};
+    if (!committed.record) continue;
+    partition.committed_offset = committed.record->offset;
+    partition.committed_leader_epoch = committed.record->leader_epoch;
+    partition.metadata = std::move(committed.record->metadata);
+  }
+}
+
+Task<std::vector<CommittedOffset>> committed_by(Broker& broker, const std::string& group,
+                                                std::optional<std::vector<TopicPartition>> wanted) {
+  auto look = [&](group::GroupCoordinator& groups) -> Task<std::vector<CommittedOffset>> {
+    co_return groups.committed(group, wanted);
+  };
+  co_return co_await on_coordinator(broker, group, look);
+}
+
+}  // namespace
+
+Task<kafka::OffsetCommitResponse> answer(Broker& broker, const kafka::OffsetCommitRequest& request,
+                                         std::int16_t) {
+  group::CommitRequest commit = to_commit(request, *broker.topics());
+  const KafkaError refusal = check_group_id(request.group_id, EmptyGroupId::kTaken);
+  if (refusal != KafkaError::kNone) {
+    for (group::CommitRequest::Part& part : commit.parts) part.error = refusal;
+  } else {
+    auto write = [&](group::GroupCoordinator& groups) -> Task<bool> {
+      co_await groups.commit(request.group_id, commit);
+      co_return true;
+    };
+    co_await on_coordinator(broker, request.group_id, write);
+  }
+  kafka::OffsetCommitResponse response;
+  auto part = commit.parts.begin();
+  for (const auto& topic : request.topics) {
+    kafka::OffsetCommitResponse::Topic& told = response.topics.emplace_back();
+    told.name = topic.name;
+    for (const auto& partition : topic.partitions) {
+      auto& result = told.partitions.emplace_back();
+      result.partition_index = partition.partition_index;
+      result.error_code = (part++)->error;
+    }
+  }
+  co_return response;
+}
+
+Task<kafka::OffsetFetchResponse> answer(Broker& broker, const kafka::OffsetFetchRequest& request,
+                                        std::int16_t version) {
+  constexpr std::int16_t kFirstWithGroups = 8;
+  kafka::OffsetFetchResponse response;
+  if (version < kFirstWithGroups) {
+    response.error_code = check_group_id(request.group_id, EmptyGroupId::kTaken);
+    if (response.error_code != KafkaError::kNone) co_return response;
+    tell(co_await committed_by(broker, request.group_id, wanted_of(request.topics)), response.topics);
+    co_return response;
+  }
+  for (const auto& group : request.groups) {
+    kafka::OffsetFetchResponse::Group& told = response.groups.emplace_back();
+    told.group_id = group.group_id;
+    told.error_code = check_group_id(group.group_id, EmptyGroupId::kTaken);
+    if (told.error_code != KafkaError::kNone) continue;
+    tell(co_await committed_by(broker, group.group_id, wanted_of(group.topics)), told.topics);
+  }
+  co_return response;
+}
+
+Task<kafka::OffsetDeleteResponse> answer(Broker& broker, const kafka::OffsetDeleteRequest& request,
+                                         std::int16_t) {
+  kafka::OffsetDeleteResponse response;
+  response.error_code = check_group_id(request.group_id, EmptyGroupId::kTaken);
+  if (response.error_code != KafkaError::kNone) co_return response;
+  std::vector<TopicPartition> partitions;
+  for (const auto& topic : request.topics) {
+    for (const auto& partition : topic.partitions)
+      partitions.push_back({topic.name, partition.partition_index});
+  }
+  std::vector<KafkaError> errors;
+  auto erase = [&](group::GroupCoordinator& groups) {
+    return groups.delete_offsets(request.group_id, partitions, errors);
+  };
+  response.error_code = co_await on_coordinator(broker, request.group_id, erase);
+  if (response.error_code != KafkaError::kNone) co_return response;
+  const TopicTableRef table = broker.topics();
+  auto error = errors.begin();
+  for (const auto& topic : request.topics) {
+    kafka::OffsetDeleteResponse::Topic& told = response.topics.emplace_back();
+    told.name = topic.name;
+    for (const auto& partition : topic.partitions) {
+      auto& result = told.partitions.emplace_back();
+      result.partition_index = partition.partition_index;
+      result.error_code = *error++;
+      if (!exists(*table, topic.name, partition.partition_index))
+        result.error_code = KafkaError::kUnknownTopicOrPartition;
+    }
+  }
+  co_return response;
+}
+
+}  // namespace penstock::broker

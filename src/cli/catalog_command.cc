@@ -1,0 +1,150 @@
+#include "cli/catalog_command.h"
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "catalog/rocks_catalog.h"
+#include "cli/exit_code.h"
+#include "cli/text.h"
+#include "group/records.h"
+#include "server/data_directory.h"
+
+namespace penstock::cli {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kShownBytes = 200;
+
+struct CatalogOptions {
+  std::string data_directory;
+  bool json = false;
+};
+
+std::string shown(std::string_view text) { return printable(as_bytes(text), kShownBytes); }
+
+void print_group(const std::string& id, const group::GroupRecord& group, Console& console) {
+  console.print("group {}: generation {}, {}, since {}", shown(id), group.generation,
+                count_of(group.members.size(), "member"), utc_time(group.changed_ms));
+  if (group.protocol_type) console.print(", {}", shown(*group.protocol_type));
+  if (group.protocol) console.print(" by {}", shown(*group.protocol));
+  console.print("\n");
+  for (const group::MemberRecord& member : group.members) {
+    console.print("  {}{}{}: client {} at {}, session {} ms, rebalance {} ms, {} assigned\n",
+                  shown(member.member_id), member.member_id == group.leader ? " (leads)" : "",
+                  member.instance_id ? " instance " + shown(*member.instance_id) : "",
+                  shown(member.client_id), shown(member.client_host), member.session_timeout_ms,
+                  member.rebalance_timeout_ms, human_bytes(member.assignment.size()));
+  }
+}
+
+void print_offset(const group::OffsetKey& key, const group::OffsetRecord& record, Console& console) {
+  console.print("offset of {}: {}/{} at {}, committed {}", shown(key.group), shown(key.partition.topic),
+                key.partition.partition, record.offset, utc_time(record.committed_ms));
+  if (!record.metadata.empty()) console.print(", \"{}\"", shown(record.metadata));
+  console.print("\n");
+}
+
+void write_json(const Json& json, Console& console) {
+  console.print("{}\n", json.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+void print_group_json(const std::string& id, const group::GroupRecord& group, Console& console) {
+  Json members = Json::array();
+  for (const group::MemberRecord& member : group.members) {
+    members.push_back({{"id", member.member_id},
+                       {"client_id", member.client_id},
+                       {"client_host", member.client_host},
+                       {"session_timeout_ms", member.session_timeout_ms},
+                       {"rebalance_timeout_ms", member.rebalance_timeout_ms},
+                       {"assignment", to_hex(member.assignment)}});
+    if (member.instance_id) members.back()["instance_id"] = *member.instance_id;
+  }
+  Json json = {{"type", "group"},
+               {"group", id},
+               {"generation", group.generation},
+               {"leader", group.leader},
+               {"changed_ms", group.changed_ms},
+               {"members", std::move(members)}};
+  if (group.protocol_type) json["protocol_type"] = *group.protocol_type;
+  if (group.protocol) json["protocol"] = *group.protocol;
+  write_json(json, console);
+}
+
+void print_offset_json(const group::OffsetKey& key, const group::OffsetRecord& record,
+                       Console& console) {
+  write_json({{"type", "offset"},
+              {"group", key.group},
+              {"topic", key.partition.topic},
+              {"partition", key.partition.partition},
+              {"offset", record.offset.value},
+              {"leader_epoch", record.leader_epoch},
+              {"metadata", record.metadata},
+              {"committed_ms", record.committed_ms}},
+             console);
+}
+
+// One record; kCorrupt names its key.
+Result<void> print_entry(const catalog::Entry& entry, bool as_json, Console& console) {
+  const auto context = [&entry](const Error& error) {
+    return Unexpected(error.context(fmt::format("the record of {}", shown(entry.key))));
+  };
+  if (entry.key.starts_with(group::kGroupPrefix)) {
+    const auto id = group::decode_group_key(entry.key);
+    const auto record = group::decode_group(entry.value);
+    if (!id) return context(id.error());
+    if (!record) return context(record.error());
+    (as_json ? print_group_json : print_group)(*id, *record, console);
+    return {};
+  }
+  const auto key = group::decode_offset_key(entry.key);
+  const auto record = group::decode_offset(entry.value);
+  if (!key) return context(key.error());
+  if (!record) return context(record.error());
+  (as_json ? print_offset_json : print_offset)(*key, *record, console);
+  return {};
+}
+
+int run_dump(const CatalogOptions& options, Console& console) {
+  const auto catalog =
+      catalog::RocksCatalog::open_to_read(server::catalog_directory(options.data_directory));
+  if (!catalog) {
+    console.complain(catalog.error());
+    return kFailed;
+  }
+  const auto entries = (*catalog)->scan_now("");
+  if (!entries) {
+    console.complain(entries.error());
+    return kFailed;
+  }
+  int exit_code = kSuccess;
+  for (const catalog::Entry& entry : *entries) {
+    const auto printed = print_entry(entry, options.json, console);
+    if (printed) continue;
+    console.complain(printed.error());
+    exit_code = kDamage;
+  }
+  return exit_code;
+}
+
+}  // namespace
+
+void add_catalog_command(CLI::App& app, Console& console, int& exit_code) {
+  CLI::App& catalog =
+      *app.add_subcommand("catalog", "Look at what a server keeps besides messages: consumer groups");
+  catalog.require_subcommand(1);
+  catalog.footer("Example:\n  penstock catalog dump ./data");
+
+  const auto options = std::make_shared<CatalogOptions>();
+  CLI::App& dump = *catalog.add_subcommand("dump", "Print every record");
+  dump.add_option("PATH", options->data_directory, "A data directory")->type_name("")->required();
+  dump.add_flag("--json", options->json, "Print one JSON object per line");
+  dump.footer(
+      fmt::format("Changes nothing, and may run beside the server; then it shows what was durable when "
+                  "it began.\n\nExample:\n  penstock catalog dump ./data\n\n{}",
+                  kExitCodesHelp));
+  dump.callback([options, &console, &exit_code] { exit_code = run_dump(*options, console); });
+}
+
+}  // namespace penstock::cli

@@ -1,0 +1,339 @@
+#include "group/coordinator.h"
+
+#include <algorithm>
+#include <ranges>
+
+namespace penstock::group {
+
+namespace {
+
+using kafka::KafkaError;
+
+// What waiting members are told by a server that stops: they look for the coordinator, and come back.
+constexpr KafkaError kGoAway = KafkaError::kNotCoordinator;
+
+constexpr std::string_view kDeadState = "Dead";
+
+}  // namespace
+
+GroupCoordinator::GroupCoordinator(Scheduler& scheduler, catalog::Catalog& catalog, Random& random,
+                                   const GroupSettings& settings)
+    : scheduler_(scheduler),
+      catalog_(catalog),
+      settings_(settings),
+      background_(scheduler),
+      stopping_(scheduler),
+      context_{scheduler, catalog, random, settings, background_, rebalances_} {}
+
+GroupCoordinator::~GroupCoordinator() = default;
+
+// --- Life ----------------------------------------------------------------------------------------
+
+Task<Result<void>> GroupCoordinator::start(std::function<bool(const std::string& group)> is_own) {
+  const auto groups = co_await catalog_.scan(scheduler_, std::string(kGroupPrefix));
+  if (!groups) co_return Unexpected(groups.error());
+  for (const catalog::Entry& entry : *groups) {
+    auto id = decode_group_key(entry.key);
+    if (!id) co_return Unexpected(id.error());
+    if (!is_own(*id)) continue;
+    auto record = decode_group(entry.value);
+    if (!record) co_return Unexpected(record.error().context(fmt::format("group {}", *id)));
+    groups_.emplace(*id, std::make_shared<Group>(context_, *id, std::move(*record)));
+  }
+  const auto offsets = co_await catalog_.scan(scheduler_, std::string(kOffsetPrefix));
+  if (!offsets) co_return Unexpected(offsets.error());
+  for (const catalog::Entry& entry : *offsets) {
+    auto key = decode_offset_key(entry.key);
+    if (!key) co_return Unexpected(key.error());
+    if (!is_own(key->group)) continue;
+    auto record = decode_offset(entry.value);
+    if (!record)
+      co_return Unexpected(record.error().context(fmt::format("an offset of group {}", key->group)));
+    GroupRef& group = groups_[key->group];
+    if (!group) group = std::make_shared<Group>(context_, key->group);
+    group->offsets().emplace(std::move(key->partition), std::move(*record));
+  }
+  auto hold = background_.enter();
+  if (hold) scheduler_.spawn(expire_now_and_then(std::move(*hold)));
+  co_return Result<void>();
+}
+
+void GroupCoordinator::release_waiting() {
+  is_released_ = true;
+  for (const GroupRef& group : groups_ | std::views::values) group->end(kGoAway);
+}
+
+Task<void> GroupCoordinator::stop() {
+  release_waiting();
+  stopping_.set();
+  co_await background_.close();
+}
+
+GroupCoordinator::GroupRef GroupCoordinator::find(const std::string& id) const {
+  const auto place = groups_.find(id);
+  return place == groups_.end() ? nullptr : place->second;
+}
+
+GroupCoordinator::GroupRef GroupCoordinator::find_or_make(const std::string& id) {
+  if (GroupRef group = find(id)) return group;
+  if (groups_.size() >= settings_.max_groups) return nullptr;
+  return groups_.emplace(id, std::make_shared<Group>(context_, id)).first->second;
+}
+
+// --- Members -------------------------------------------------------------------------------------
+
+Task<JoinAnswer> GroupCoordinator::join(std::string id, JoinRequest request) {
+  JoinAnswer refusal;
+  refusal.member_id = request.member.member_id;
+  const bool is_new = refusal.member_id.empty();
+  if (is_released_) {
+    refusal.error = kGoAway;
+  } else if (request.session_timeout < settings_.min_session_timeout ||
+             request.session_timeout > settings_.max_session_timeout) {
+    refusal.error = KafkaError::kInvalidSessionTimeout;
+  }
+  if (refusal.error != KafkaError::kNone) co_return refusal;
+  const GroupRef group = is_new ? find_or_make(id) : find(id);
+  if (group) co_return co_await group->join(std::move(request));
+  refusal.error = is_new ? KafkaError::kCoordinatorNotAvailable : KafkaError::kUnknownMemberId;
+  co_return refusal;
+}
+
+Task<SyncAnswer> GroupCoordinator::sync(std::string id, SyncRequest request) {
+  if (const GroupRef group = find(id)) co_return co_await group->sync(std::move(request));
+  SyncAnswer refusal;
+  refusal.error = is_released_ ? kGoAway : KafkaError::kUnknownMemberId;
+  co_return refusal;
+}
+
+KafkaError GroupCoordinator::heartbeat(const std::string& id, const MemberIdentity& member,
+                                       std::int32_t generation) {
+  if (const GroupRef group = find(id)) return group->heartbeat(member, generation);
+  return is_released_ ? kGoAway : KafkaError::kUnknownMemberId;
+}
+
+std::vector<KafkaError> GroupCoordinator::leave(const std::string& id,
+                                                const std::vector<LeavingMember>& members) {
+  std::vector<KafkaError> errors;
+  const GroupRef group = find(id);
+  for (const LeavingMember& member : members)
+    errors.push_back(group ? group->leave(member) : KafkaError::kUnknownMemberId);
+  return errors;
+}
+
+// --- Offsets -------------------------------------------------------------------------------------
+
+Task<void> GroupCoordinator::commit(std::string id, CommitRequest& request) {
+  const auto refuse_all = [&request](KafkaError error) {
+    for (CommitRequest::Part& part : request.parts) part.error = error;
+  };
+  if (is_released_) co_return refuse_all(kGoAway);
+  // A generation that nobody knows of any more cannot be the current one.
+  const GroupRef group = request.generation < 0 ? find_or_make(id) : find(id);
+  if (!group) {
+    co_return refuse_all(request.generation < 0 ? KafkaError::kCoordinatorNotAvailable
+                                                : KafkaError::kIllegalGeneration);
+  }
+  if (const KafkaError error = group->check_commit(request.member, request.generation);
+      error != KafkaError::kNone) {
+    co_return refuse_all(error);
+  }
+  catalog::Change change;
+  for (CommitRequest::Part& part : request.parts) {
+    if (part.error == KafkaError::kNone &&
+        part.record.metadata.size() > settings_.max_offset_metadata_bytes)
+      part.error = KafkaError::kOffsetMetadataTooLarge;
+    if (part.error != KafkaError::kNone) continue;
+    part.record.committed_ms = scheduler_.clock().wall_ms();
+    change.put(offset_key(id, part.partition), encode(part.record));
+  }
+  ++commits_;
+  const auto written = co_await catalog_.write(scheduler_, std::move(change));
+  for (CommitRequest::Part& part : request.parts) {
+    if (part.error != KafkaError::kNone) continue;
+    if (written) group->offsets()[part.partition] = part.record;
+    if (!written) part.error = KafkaError::kCoordinatorNotAvailable;
+  }
+}
+
+std::vector<CommittedOffset> GroupCoordinator::committed(
+    const std::string& id, const std::optional<std::vector<TopicPartition>>& wanted) const {
+  std::vector<CommittedOffset> found;
+  const GroupRef group = find(id);
+  if (!wanted) {
+    if (!group) return found;
+    for (const auto& [partition, record] : group->offsets()) found.push_back({partition, record});
+    return found;
+  }
+  for (const TopicPartition& partition : *wanted) {
+    CommittedOffset& offset = found.emplace_back(CommittedOffset{partition, std::nullopt});
+    if (!group) continue;
+    const auto place = group->offsets().find(partition);
+    if (place != group->offsets().end()) offset.record = place->second;
+  }
+  return found;
+}
+
+GroupStats GroupCoordinator::stats() const {
+  GroupStats stats{.groups = groups_.size(), .rebalances = rebalances_, .commits = commits_};
+  for (const GroupRef& group : groups_ | std::views::values) {
+    stats.members += group->members().size();
+    stats.offsets += group->offsets().size();
+  }
+  return stats;
+}
+
+// --- For operators -------------------------------------------------------------------------------
+
+GroupDescription GroupCoordinator::describe(const std::string& id) const {
+  GroupDescription described;
+  described.id = id;
+  described.state = kDeadState;
+  const GroupRef group = find(id);
+  if (!group) return described;
+  described.state = to_string(group->state());
+  described.protocol_type = group->protocol_type().value_or("");
+  const bool is_stable = group->state() == GroupState::kStable;
+  if (is_stable) described.protocol = group->protocol().value_or("");
+  for (const Member& member : group->members() | std::views::values) {
+    described.members.push_back(
+        {member.id, member.instance_id, member.client_id, member.client_host, {}, {}});
+    if (!is_stable) continue;
+    described.members.back().metadata = metadata_in(described.protocol, member.protocols);
+    described.members.back().assignment = member.assignment;
+  }
+  return described;
+}
+
+std::vector<GroupSummary> GroupCoordinator::list() const {
+  std::vector<GroupSummary> summaries;
+  for (const auto& [id, group] : groups_) {
+    summaries.push_back(
+        {id, group->protocol_type().value_or(""), std::string(to_string(group->state()))});
+  }
+  return summaries;
+}
+
+Task<KafkaError> GroupCoordinator::delete_group(std::string id) {
+  const GroupRef group = find(id);
+  if (!group || group->state() == GroupState::kDead) co_return KafkaError::kGroupIdNotFound;
+  if (group->state() != GroupState::kEmpty) co_return KafkaError::kNonEmptyGroup;
+  const auto erased = co_await erase_group(group);
+  co_return erased ? KafkaError::kNone : KafkaError::kCoordinatorNotAvailable;
+}
+
+Task<KafkaError> GroupCoordinator::delete_offsets(std::string id,
+                                                  std::vector<TopicPartition> partitions,
+                                                  std::vector<KafkaError>& errors) {
+  const GroupRef group = find(id);
+  if (!group || group->state() == GroupState::kDead) co_return KafkaError::kGroupIdNotFound;
+  const auto subscribed = group->subscribed_topics();
+  const bool is_empty = group->state() == GroupState::kEmpty;
+  if (!is_empty && !subscribed) co_return KafkaError::kNonEmptyGroup;
+  std::vector<TopicPartition> erased;
+  errors.clear();
+  for (const TopicPartition& partition : partitions) {
+    const bool is_read =
+        !is_empty && std::ranges::find(*subscribed, partition.topic) != subscribed->end();
+    errors.push_back(is_read ? KafkaError::kGroupSubscribedToTopic : KafkaError::kNone);
+    if (!is_read) erased.push_back(partition);
+  }
+  const auto done = co_await erase_offsets(group, std::move(erased));
+  co_return done ? KafkaError::kNone : KafkaError::kCoordinatorNotAvailable;
+}
+
+Task<Result<void>> GroupCoordinator::forget_topic(std::string topic) {
+  // Twice: what was on its way to the catalog the first time has arrived by the second.
+  for (int round = 0; round < 2; ++round) {
+    catalog::Change change;
+    const auto is_of_topic = [&topic](const auto& entry) { return entry.first.topic == topic; };
+    for (const auto& [id, group] : groups_) {
+      for (const auto& [partition, record] : group->offsets() | std::views::filter(is_of_topic))
+        change.erase(offset_key(id, partition));
+    }
+    // Empty or not, for its place in line.
+    change.erase(offset_key("", {topic, -1}));
+    const auto written = co_await catalog_.write(scheduler_, std::move(change));
+    if (!written) co_return written;
+    if (round == 0) continue;
+    for (const GroupRef& group : groups_ | std::views::values)
+      std::erase_if(group->offsets(), is_of_topic);
+  }
+  co_return Result<void>();
+}
+
+// --- What is not kept ----------------------------------------------------------------------------
+
+Task<void> GroupCoordinator::expire_now_and_then(Gate::Hold) {
+  while (!co_await stopping_.wait_until(scheduler_.now() + settings_.offsets_check_interval)) {
+    (void)co_await expire();  // what it could not do, the next one does
+  }
+}
+
+// As Kafka does since KIP-496: what a group without members has committed, when it has been without for
+// as long; what a group consumes no more, by its age; and what was committed without a group, by its
+// age.
+std::vector<TopicPartition> GroupCoordinator::expired_offsets(const Group& group,
+                                                              std::int64_t now_ms) const {
+  const std::int64_t kept_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(settings_.offsets_retention).count();
+  const bool is_empty = group.state() == GroupState::kEmpty;
+  const auto subscribed = group.subscribed_topics();
+  std::vector<TopicPartition> expired;
+  for (const auto& [partition, record] : group.offsets()) {
+    std::int64_t unused_since_ms = record.committed_ms;
+    if (is_empty) {
+      unused_since_ms = std::max(unused_since_ms, group.changed_ms());
+    } else if (!subscribed || std::ranges::find(*subscribed, partition.topic) != subscribed->end()) {
+      continue;
+    }
+    if (now_ms - unused_since_ms >= kept_ms) expired.push_back(partition);
+  }
+  return expired;
+}
+
+Task<Result<void>> GroupCoordinator::expire() {
+  const std::int64_t now_ms = scheduler_.clock().wall_ms();
+  const auto refs = groups_ | std::views::values;
+  const std::vector<GroupRef> groups(refs.begin(), refs.end());
+  for (const GroupRef& group : groups) {
+    if (is_released_) break;
+    std::vector<TopicPartition> expired = expired_offsets(*group, now_ms);
+    Result<void> done;
+    if (group->state() == GroupState::kEmpty && expired.size() == group->offsets().size()) {
+      done = co_await erase_group(group);
+    } else if (!expired.empty()) {
+      done = co_await erase_offsets(group, std::move(expired));
+    }
+    if (!done) co_return done;
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> GroupCoordinator::erase_offsets(GroupRef group,
+                                                   std::vector<TopicPartition> partitions) {
+  catalog::Change change;
+  for (const TopicPartition& partition : partitions) change.erase(offset_key(group->id(), partition));
+  auto written = co_await catalog_.write(scheduler_, std::move(change));
+  if (!written) co_return written;
+  for (const TopicPartition& partition : partitions) group->offsets().erase(partition);
+  co_return written;
+}
+
+// Whoever asks for it meanwhile is told to come again; so nothing is added to what goes.
+Task<Result<void>> GroupCoordinator::erase_group(GroupRef group) {
+  group->end(KafkaError::kCoordinatorNotAvailable);
+  catalog::Change change;
+  change.erase(group_key(group->id()));
+  change.erase_prefix(offset_prefix(group->id()));
+  auto written = co_await catalog_.write(scheduler_, std::move(change));
+  groups_.erase(group->id());
+  if (written || is_released_) co_return written;
+  // It is still there: as a restart would find it.
+  auto again = std::make_shared<Group>(context_, group->id(), group->to_record());
+  again->offsets() = group->offsets();
+  groups_.emplace(group->id(), std::move(again));
+  co_return written;
+}
+
+}  // namespace penstock::group

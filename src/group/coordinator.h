@@ -1,0 +1,141 @@
+// GroupCoordinator: the consumer groups of one shard, and what they have committed.
+//
+// Which shard a group belongs to is the caller's to know. Everything that was answered is in the
+// catalog and is there again after a restart.
+//
+// Ownership: what it is made with must outlive it; stop() must have returned before it is destroyed.
+// Threading: the scheduler's.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "group/group.h"
+
+namespace penstock::group {
+
+struct CommitRequest {
+  MemberIdentity member;
+  std::int32_t generation = -1;
+  struct Part {
+    TopicPartition partition;
+    OffsetRecord record;
+    kafka::KafkaError error =
+        kafka::KafkaError::kNone;  // set by the caller: not committed, not looked at
+  };
+  std::vector<Part> parts;
+};
+
+// A group, for an operator.
+struct GroupDescription {
+  kafka::KafkaError error = kafka::KafkaError::kNone;
+  std::string id;
+  std::string state;
+  std::string protocol_type;
+  std::string protocol;
+  struct MemberDescription {
+    std::string member_id;
+    std::optional<std::string> instance_id;
+    std::string client_id;
+    std::string client_host;
+    std::vector<std::byte> metadata;  // both empty unless the group is stable
+    std::vector<std::byte> assignment;
+  };
+  std::vector<MemberDescription> members;
+};
+
+struct GroupSummary {
+  std::string id;
+  std::string protocol_type;
+  std::string state;
+};
+
+struct CommittedOffset {
+  TopicPartition partition;
+  std::optional<OffsetRecord> record;  // nothing: none was committed
+};
+
+struct GroupStats {
+  std::uint64_t groups = 0;
+  std::uint64_t members = 0;
+  std::uint64_t rebalances = 0;  // that began
+  std::uint64_t commits = 0;     // of offsets: requests that were taken
+  std::uint64_t offsets = 0;     // that are kept
+};
+
+class GroupCoordinator {
+ public:
+  GroupCoordinator(Scheduler& scheduler, catalog::Catalog& catalog, Random& random,
+                   const GroupSettings& settings);
+  GroupCoordinator(const GroupCoordinator&) = delete;
+  GroupCoordinator& operator=(const GroupCoordinator&) = delete;
+  ~GroupCoordinator();
+
+  // Loads the groups for which `is_own` is true; once, before anything else. Errors: the catalog's;
+  // kCorrupt names the record.
+  Task<Result<void>> start(std::function<bool(const std::string& group)> is_own);
+  // Answers everybody who waits, now and from here on.
+  void release_waiting();
+  // Ends what runs in the background.
+  Task<void> stop();
+
+  Task<JoinAnswer> join(std::string group, JoinRequest request);
+  Task<SyncAnswer> sync(std::string group, SyncRequest request);
+  kafka::KafkaError heartbeat(const std::string& group, const MemberIdentity& member,
+                              std::int32_t generation);
+  // What became of each.
+  std::vector<kafka::KafkaError> leave(const std::string& group,
+                                       const std::vector<LeavingMember>& members);
+
+  // Sets each part's error; durable on return.
+  Task<void> commit(std::string group, CommitRequest& request);
+  // Nothing in `wanted`: all there are.
+  std::vector<CommittedOffset> committed(
+      const std::string& group, const std::optional<std::vector<TopicPartition>>& wanted) const;
+
+  GroupDescription describe(const std::string& group) const;
+  std::vector<GroupSummary> list() const;
+  Task<kafka::KafkaError> delete_group(std::string group);
+  // An error of the group as a whole; else each partition's in `errors`, in the same order.
+  Task<kafka::KafkaError> delete_offsets(std::string group, std::vector<TopicPartition> partitions,
+                                         std::vector<kafka::KafkaError>& errors);
+  // A topic was deleted, and nobody commits for it any more: what was committed for it goes, so that
+  // one that gets its name begins anew. Errors: the catalog's.
+  Task<Result<void>> forget_topic(std::string topic);
+  // Lets go of what is not kept any more: groups without members, and their offsets. Runs by itself now
+  // and then.
+  Task<Result<void>> expire();
+
+  std::size_t group_count() const { return groups_.size(); }
+  // Takes longer the more groups there are.
+  GroupStats stats() const;
+
+ private:
+  using GroupRef = std::shared_ptr<Group>;
+
+  // Null when there is none.
+  GroupRef find(const std::string& id) const;
+  // Makes it when there is none; null when there are too many.
+  GroupRef find_or_make(const std::string& id);
+  Task<void> expire_now_and_then(Gate::Hold hold);
+  std::vector<TopicPartition> expired_offsets(const Group& group, std::int64_t now_ms) const;
+  Task<Result<void>> erase_offsets(GroupRef group, std::vector<TopicPartition> partitions);
+  Task<Result<void>> erase_group(GroupRef group);
+
+  Scheduler& scheduler_;
+  catalog::Catalog& catalog_;
+  const GroupSettings& settings_;
+  Gate background_;
+  Event stopping_;
+  GroupContext context_;
+  std::map<std::string, GroupRef> groups_;
+  std::uint64_t rebalances_ = 0;
+  std::uint64_t commits_ = 0;
+  bool is_released_ = false;
+};
+
+}  // namespace penstock::group

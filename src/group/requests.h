@@ -1,0 +1,79 @@
+// What members ask a group for, and what they are told, apart from how the wire says it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "group/records.h"
+#include "kafka/errors.h"
+#include "task/clock.h"
+
+namespace penstock::group {
+
+// Who speaks. A member's id is the broker's to give; an instance id is configured at the client, and
+// keeps its place in the group over restarts (KIP-345).
+struct MemberIdentity {
+  std::string member_id{};
+  std::optional<std::string> instance_id{};
+};
+
+struct JoinRequest {
+  MemberIdentity member{};  // without an id: a new one
+  std::string client_id{};
+  std::string client_host{};
+  Duration session_timeout{};
+  Duration rebalance_timeout{};
+  std::string protocol_type{};
+  std::vector<Protocol> protocols{};  // the ones that it prefers first
+  // A new member is given its id, and joins with it (KIP-394).
+  bool must_know_its_id = false;
+  // A leader can be told that its assignment holds (KIP-814).
+  bool can_skip_assignment = false;
+};
+
+struct JoinedMember {
+  std::string member_id{};
+  std::optional<std::string> instance_id{};
+  std::vector<std::byte> metadata{};  // in the protocol that was chosen
+};
+
+struct JoinAnswer {
+  kafka::KafkaError error = kafka::KafkaError::kNone;
+  std::string member_id{};
+  std::int32_t generation = -1;
+  std::optional<std::string> protocol_type{};
+  std::optional<std::string> protocol{};
+  std::string leader{};
+  bool skip_assignment = false;
+  std::vector<JoinedMember> members{};  // the leader is told
+};
+
+struct MemberAssignment {
+  std::string member_id{};
+  std::vector<std::byte> assignment{};
+};
+
+struct SyncRequest {
+  MemberIdentity member{};
+  std::int32_t generation = -1;
+  std::optional<std::string> protocol_type{};  // nothing: not checked
+  std::optional<std::string> protocol{};
+  std::vector<MemberAssignment> assignments{};  // the leader's
+};
+
+struct SyncAnswer {
+  kafka::KafkaError error = kafka::KafkaError::kNone;
+  std::optional<std::string> protocol_type{};
+  std::optional<std::string> protocol{};
+  std::vector<std::byte> assignment{};
+};
+
+// An operator removes a static member by its instance id alone.
+struct LeavingMember {
+  std::string member_id{};
+  std::optional<std::string> instance_id{};
+};
+
+}  // namespace penstock::group
