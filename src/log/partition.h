@@ -261,7 +261,8 @@ class Partition {
   Task<void> make_arena_in_background(Gate::Hold hold);
   Task<void> make_arena();
   Task<Result<void>> take_in_unsynced();
-  Task<Result<void>> set_unsynced_aside(std::string_view reason);
+  void note_damaged_unsynced(std::string_view reason);
+  Task<Result<void>> keep_damaged_unsynced();
   Task<Result<void>> remove_unsynced();
   file::ArenaIdentity arena_identity() const;
   std::string unsynced_path() const;
@@ -354,6 +355,7 @@ class Partition {
   bool making_arena_ = false;
   bool is_arena_unsupported_ = false;
   Instant make_arena_at_;
+  bool is_unsynced_damaged_ = false;  // what an earlier life left, and it is not set aside yet
   Unpersisted unpersisted_;
   std::optional<Error> persist_error_;  // why what collects could not be written at the last try
   Instant persist_at_;

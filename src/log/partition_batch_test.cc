@@ -370,7 +370,34 @@ TEST(BatchTopicCrash, WhatCanBeReadInFrontOfDamageIsKeptWhereverTheNextStartDies
     machine.start();
     EXPECT_EQ(machine.marks().high_watermark, Offset{1}) << "step " << step;
     machine.expect_log({0}, kHalfABlock);
+    machine.sleep(seconds(1));
     EXPECT_TRUE(storage.exists(kUnsynced + ".damaged")) << "step " << step;
+  }
+}
+
+TEST(BatchTopicCrash, WhatIsAcknowledgedBehindADamagedMemoryOutlivesTheNextKill) {
+  constexpr BatchShape kHalfABlock{.payload_bytes = 2000};
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    SimStorage storage;
+    LogMachineOptions options = batch_options();
+    options.disk.seed = seed;
+    {
+      LogMachine machine(storage, options);
+      machine.start();
+      for (std::uint64_t i = 0; i < 3; ++i) machine.append_ok(i, kHalfABlock);
+      machine.die(SimCrash::kKill);
+    }
+    storage.flip_bit(kUnsynced, FilePosition{kBlockBytes + 3000}, 1);  // in the second of them
+    {
+      LogMachine machine(storage, options);
+      machine.start();
+      for (std::uint64_t i = 1; i < 4; ++i) machine.append_ok(i, kHalfABlock);
+      machine.die(SimCrash::kKill);
+    }
+    LogMachine machine(storage, options);
+    machine.start();
+    machine.expect_log({0, 1, 2, 3}, kHalfABlock);
+    EXPECT_TRUE(storage.exists(kUnsynced + ".damaged"));
   }
 }
 

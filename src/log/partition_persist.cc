@@ -176,11 +176,16 @@ void Partition::release_unsynced() {
 
 Task<void> Partition::make_arena_in_background(Gate::Hold) { co_await make_arena(); }
 
-// Replaces what an earlier life left, all of which is durable. Without it, appends are acknowledged
-// when they are durable.
+// Replaces what an earlier life left, of which everything that can be read is durable. Without it,
+// appends are acknowledged when they are durable.
 Task<void> Partition::make_arena() {
   if (making_arena_ || arena_) co_return;
   making_arena_ = true;
+  if (const auto kept = co_await keep_damaged_unsynced(); !kept) {
+    making_arena_ = false;
+    make_arena_at_ = context_.scheduler.now() + kTryAgainAfter;
+    co_return;
+  }
   const std::uint64_t size_bytes =
       std::clamp(align_up(options_.persist.bytes, kBlockBytes) * kArenaBytesPerPersistBytes,
                  kArenaBytesMin, kArenaBytesMax);
@@ -206,11 +211,10 @@ Task<Result<void>> Partition::take_in_unsynced() {
       co_await file::read_arena(context_.disk, unsynced_path(), arena_identity(), kArenaBytesMax);
   if (!left && left.error().code() != ErrorCode::kCorrupt) co_return Unexpected(left.error());
   if (!left) {
-    if (auto aside = co_await set_unsynced_aside(left.error().message()); !aside) co_return aside;
+    note_damaged_unsynced(left.error().message());
     left = std::vector<file::ArenaRecord>();
   }
   std::uint64_t taken_records = 0;
-  std::optional<std::string> lost_from_here;
   for (const file::ArenaRecord& record : *left) {
     const auto header = BatchHeader::parse(record.payload.view());
     if (!header || header->next_offset() <= marks_.append_end) continue;
@@ -221,8 +225,8 @@ Task<Result<void>> Partition::take_in_unsynced() {
       co_return Result<void>();
     }
     if (header->base_offset != marks_.append_end) {
-      lost_from_here = fmt::format("it goes on at offset {}, and the log ends at {}",
-                                   header->base_offset, marks_.append_end);
+      note_damaged_unsynced(fmt::format("it goes on at offset {}, and the log ends at {}",
+                                        header->base_offset, marks_.append_end));
       break;
     }
     collecting(record.payload.size(), Commit::Acknowledged::kFromMemory)
@@ -235,10 +239,6 @@ Task<Result<void>> Partition::take_in_unsynced() {
     // It stays in the file, and in memory for readers; on a full disk, later tries will write it.
     co_return Result<void>();
   }
-  // Not before: whatever of it can be read has no other place until now.
-  if (lost_from_here) {
-    if (auto aside = co_await set_unsynced_aside(*lost_from_here); !aside) co_return aside;
-  }
   if (options_.commit == CommitPolicy::kBatch) {
     co_await make_arena();
     co_return Result<void>();
@@ -246,18 +246,26 @@ Task<Result<void>> Partition::take_in_unsynced() {
   co_return co_await remove_unsynced();
 }
 
-Task<Result<void>> Partition::set_unsynced_aside(std::string_view reason) {
-  const std::string aside = unsynced_path() + std::string(kDamagedSuffix);
+void Partition::note_damaged_unsynced(std::string_view reason) {
+  is_unsynced_damaged_ = true;
   recovery_report_.findings.push_back(fmt::format(
       "{}: messages that were acknowledged from memory and not yet on the device are lost from offset "
-      "{} on: {}; the file is kept as {}",
-      id_.to_string(), marks_.append_end, reason, aside));
+      "{} on: {}; the file is kept as {}{}",
+      id_.to_string(), marks_.append_end, reason, unsynced_path(), kDamagedSuffix));
+}
+
+// Not before everything in it that can be read is durable, which has no other place until then.
+Task<Result<void>> Partition::keep_damaged_unsynced() {
+  if (!is_unsynced_damaged_) co_return Result<void>();
+  const std::string aside = unsynced_path() + std::string(kDamagedSuffix);
   if (auto renamed = co_await context_.disk.rename(unsynced_path(), aside); !renamed) co_return renamed;
+  is_unsynced_damaged_ = false;
   co_return co_await context_.disk.sync_directory(directory_);
 }
 
 Task<Result<void>> Partition::remove_unsynced() {
   arena_.reset();
+  if (auto kept = co_await keep_damaged_unsynced(); !kept) co_return kept;
   auto removed = co_await context_.disk.remove(unsynced_path());
   if (!removed && removed.error().code() != ErrorCode::kNotFound) co_return removed;
   co_return Result<void>();
