@@ -2,7 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
 
 #include "kafka/errors.h"
 
@@ -54,6 +60,29 @@ TEST(Api, OffsetDeleteHasNoFlexibleVersion) {
 TEST(Api, AnApiVersionsResponseHasTheOldestHeaderAtEveryVersion) {
   EXPECT_EQ(request_header_version(ApiKey::kApiVersions, 3), 2);
   EXPECT_EQ(response_header_version(ApiKey::kApiVersions, 3), 0);
+}
+
+TEST(Api, TheDocumentsTableIsTheTable) {
+  std::ifstream file(std::filesystem::path(PENSTOCK_DOCS_DIRECTORY) / "compatibility.md");
+  ASSERT_TRUE(file);
+  std::vector<std::string> documented;
+  bool is_inside = false;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("| API |")) is_inside = true;
+    if (line.empty()) is_inside = false;
+    // "| Fetch | 1 | 4-12 | what else": up to the notes.
+    const std::size_t notes = line.rfind(" | ");
+    if (is_inside && notes != std::string::npos) documented.push_back(line.substr(0, notes));
+  }
+  ASSERT_GE(documented.size(), 1U);
+  documented.erase(documented.begin());  // the titles
+  std::vector<std::string> served;
+  for (const ApiInfo& api : kApis) {
+    served.push_back(fmt::format("| {} | {} | {}-{}", api.name, static_cast<int>(api.key),
+                                 std::max(api.advertised.first, api.implemented.first),
+                                 api.advertised.last));
+  }
+  EXPECT_EQ(documented, served);
 }
 
 TEST(KafkaError, HasKafkasNumbersAndNames) {
