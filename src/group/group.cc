@@ -14,6 +14,9 @@ using kafka::KafkaError;
 // How long a member that was in no generation yet may wait for its first one (KIP-394).
 constexpr Duration kNewMemberTimeout = std::chrono::minutes(5);
 
+// Between two looks for a leader, whatever members say.
+constexpr Duration kLeastPatience = std::chrono::seconds(1);
+
 constexpr std::string_view kConsumerProtocolType = "consumer";
 
 JoinAnswer refuse_join(KafkaError error, std::string member_id) {
@@ -403,7 +406,7 @@ void Group::complete_join() {
   if (members_.empty()) return become_empty();
   if (!elect_joined_leader()) {
     // Nobody is there to lead; sessions end meanwhile.
-    join_deadline_ = now() + rebalance_timeout();
+    join_deadline_ = now() + std::max(rebalance_timeout(), kLeastPatience);
     deadline_.start_by(join_deadline_);
     return;
   }
@@ -530,7 +533,11 @@ SyncAnswer Group::assignment_of(const Member& member) const {
 }
 
 void Group::answer_syncs(KafkaError error) {
-  for (Member& member : members_ | std::views::values) member.answer_sync(refuse_sync(error));
+  for (Member& member : members_ | std::views::values) {
+    if (!member.syncing) continue;
+    touch(member);  // it could not be heard of while it waited
+    member.answer_sync(refuse_sync(error));
+  }
 }
 
 // --- Living, leaving -----------------------------------------------------------------------------

@@ -273,6 +273,23 @@ TEST_F(Groups, FollowersWaitForTheLeadersAssignmentAndWhoIsNotInItGetsNothing) {
   EXPECT_TRUE((*waiting)->assignment.empty());
 }
 
+TEST_F(Groups, AMemberWhoseSyncWaitedForLongHasASessionsTimeToJoinAgain) {
+  const JoinAnswer alone = machine_.single_member();
+  const WaitingJoin other = machine_.start_join(request());
+  const JoinAnswer leader = machine_.join(request(alone.member_id));
+  machine_.sleep(milliseconds(1));
+  const WaitingSync waiting = machine_.start_sync(*other->answer);
+  for (int i = 0; i < 3; ++i) {
+    machine_.sleep(seconds(8));
+    EXPECT_EQ(machine_.beat(leader), KafkaError::kNone);
+  }
+  EXPECT_EQ(machine_.leave(leader.member_id), KafkaError::kNone);
+  machine_.sleep(seconds(9));
+  ASSERT_TRUE(waiting->is_there());
+  EXPECT_EQ((*waiting)->error, KafkaError::kRebalanceInProgress);
+  EXPECT_EQ(machine_.beat(*other->answer), KafkaError::kRebalanceInProgress);
+}
+
 TEST_F(Groups, ALeaderThatDoesNotSyncInTimeIsLeftOut) {
   const JoinAnswer alone = machine_.single_member();
   const WaitingJoin other = machine_.start_join(request());
@@ -439,6 +456,22 @@ TEST_F(Groups, AStaticMemberStaysInARebalanceUntilItsSessionEnds) {
   machine_.sleep(seconds(61));
   ASSERT_TRUE(again->is_there());
   EXPECT_EQ((*again)->members.size(), 2U);
+}
+
+TEST_F(Groups, StaticMembersThatDoNotComeBackToARebalanceEndWithTheirSessions) {
+  JoinRequest hasty = static_request("one");
+  hasty.rebalance_timeout = milliseconds(10);
+  const JoinAnswer only = machine_.single_member(hasty);
+  const WaitingJoin dynamic = machine_.start_join(request());
+  machine_.sleep(milliseconds(1));
+  for (const auto& member : machine_.coordinator.describe(GroupMachine::kGroup).members) {
+    if (member.member_id != only.member_id)
+      EXPECT_EQ(machine_.leave(member.member_id), KafkaError::kNone);
+  }
+  EXPECT_EQ(machine_.state(), "PreparingRebalance") << "the static one is left, and does not join";
+  machine_.sleep(seconds(30));
+  EXPECT_EQ((*dynamic)->error, KafkaError::kUnknownMemberId);
+  EXPECT_EQ(machine_.state(), "Empty");
 }
 
 TEST_F(Groups, AStaticMemberIsRemovedByItsInstanceId) {
