@@ -33,11 +33,20 @@ Meaning meaning_of(KafkaError error) {
     case KafkaError::kPolicyViolation:
       return {ErrorCode::kPermission, "the broker's administrator does not allow this"};
     case KafkaError::kTopicAuthorizationFailed:
+    case KafkaError::kGroupAuthorizationFailed:
     case KafkaError::kClusterAuthorizationFailed:
       return {ErrorCode::kPermission, "ask the broker's administrator for the right to do this"};
     case KafkaError::kTopicDeletionDisabled:
       return {ErrorCode::kPermission,
               "the broker is configured not to delete topics (delete.topic.enable)"};
+    case KafkaError::kGroupIdNotFound:
+      return {ErrorCode::kNotFound, "`penstock group list` shows the groups that exist"};
+    case KafkaError::kNonEmptyGroup:
+      return {ErrorCode::kBusy, "end its consumers first; `penstock group describe` shows them"};
+    case KafkaError::kCoordinatorNotAvailable:
+    case KafkaError::kCoordinatorLoadInProgress:
+    case KafkaError::kNotCoordinator:
+      return {ErrorCode::kBusy, "the group's coordinator is not there; try again in a moment"};
     case KafkaError::kNotController:
     case KafkaError::kLeaderNotAvailable:
     case KafkaError::kNotLeaderOrFollower:

@@ -15,6 +15,8 @@
 
 #include "cli/kafka_connection.h"
 #include "kafka/messages/delete_records.h"
+#include "kafka/messages/describe_groups.h"
+#include "kafka/messages/list_groups.h"
 #include "kafka/messages/metadata.h"
 
 namespace penstock::cli {
@@ -34,9 +36,19 @@ struct PartitionStart {
   std::optional<Error> error;
 };
 
+// What a consumer group has committed for a partition: the next offset to be read.
+struct GroupOffset {
+  std::string topic;
+  std::int32_t partition = 0;
+  Offset offset;
+  friend auto operator<=>(const GroupOffset&, const GroupOffset&) = default;
+};
+
 class KafkaClient {
  public:
   using Metadata = kafka::MetadataResponse;
+  using GroupListing = kafka::ListGroupsResponse::Group;
+  using GroupDetails = kafka::DescribeGroupsResponse::Group;
 
   // Connects to the first of `brokers` that answers. All calls together end by the deadline.
   static Result<KafkaClient> connect(const std::vector<server::Address>& brokers, Deadline deadline);
@@ -61,6 +73,13 @@ class KafkaClient {
   // partitions in `topic`, which may be a part of what topic() returned.
   Result<std::vector<PartitionStart>> delete_records(const Metadata::Topic& topic, Offset below);
 
+  // The groups of all brokers, by name.
+  Result<std::vector<GroupListing>> list_groups();
+  // One that does not exist is told as one in state "Dead".
+  Result<GroupDetails> describe_group(const std::string& group);
+  Result<std::vector<GroupOffset>> committed_offsets(const std::string& group);
+  Result<void> delete_group(const std::string& group);
+
  private:
   KafkaClient(std::unique_ptr<KafkaConnection> first, Deadline deadline)
       : first_(std::move(first)), deadline_(deadline) {}
@@ -69,6 +88,7 @@ class KafkaClient {
   // The connection to a broker that the last metadata named.
   Result<KafkaConnection*> connection_to(std::int32_t node_id);
   Result<KafkaConnection*> controller();
+  Result<KafkaConnection*> coordinator_of(const std::string& group);
   // Asks the controller, and the new one when it has just changed. `outcome_of` finds the topic's error
   // code in the response.
   template <typename Request, typename OutcomeOf>

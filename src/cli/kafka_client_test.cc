@@ -6,8 +6,11 @@
 
 #include "cli/testing/fake_broker.h"
 #include "kafka/messages/create_topics.h"
+#include "kafka/messages/delete_groups.h"
 #include "kafka/messages/delete_topics.h"
+#include "kafka/messages/find_coordinator.h"
 #include "kafka/messages/list_offsets.h"
+#include "kafka/messages/offset_fetch.h"
 
 namespace penstock::cli {
 namespace {
@@ -276,6 +279,58 @@ TEST(KafkaClient, WhatTheBrokerRefusesIsSaidInKafkasNameAndItsOwnWords) {
   const auto deleted = client.delete_topic("orders");
   ASSERT_FALSE(deleted.has_value());
   EXPECT_NE(deleted.error().message().find("TOPIC_DELETION_DISABLED"), std::string::npos);
+}
+
+// ---- groups
+
+// A broker that is its own coordinator, and has the group "billing" with one offset.
+Bytes answer_about_groups(const RequestFrame& request, std::uint16_t port) {
+  switch (request.header.api_key) {
+    case ApiKey::kFindCoordinator: {
+      kafka::FindCoordinatorResponse response{.node_id = 1, .host = "127.0.0.1", .port = port};
+      response.coordinators = {{.key = "billing", .node_id = 1, .host = "127.0.0.1", .port = port}};
+      return respond(request, response);
+    }
+    case ApiKey::kOffsetFetch: {
+      kafka::OffsetFetchResponse response;
+      response.topics = {{"orders",
+                          {{.partition_index = 1, .committed_offset = Offset{-1}},
+                           {.partition_index = 0, .committed_offset = Offset{7}}}}};
+      response.groups = {{.group_id = "billing",
+                          .topics = {{"orders",
+                                      {{.partition_index = 1, .committed_offset = Offset{-1}},
+                                       {.partition_index = 0, .committed_offset = Offset{7}}}}}}};
+      return respond(request, response);
+    }
+    case ApiKey::kDeleteGroups: {
+      kafka::DeleteGroupsResponse response;
+      response.results = {{.group_id = "billing", .error_code = KafkaError::kNonEmptyGroup}};
+      return respond(request, response);
+    }
+    default: return std::nullopt;
+  }
+}
+
+TEST(KafkaClient, WhatAGroupHasCommittedIsAskedOfItsCoordinatorInOldAndNewVersions) {
+  for (const std::int16_t newest : {std::int16_t{3}, std::int16_t{8}}) {
+    std::uint16_t port = 0;
+    FakeBroker broker(
+        {.newest_api_versions = 3,
+         .apis = {{ApiKey::kFindCoordinator, 0, newest},
+                  {ApiKey::kOffsetFetch, 0, newest},
+                  {ApiKey::kDeleteGroups, 0, 2}},
+         .raw_answer = ""},
+        [&port](const RequestFrame& request) { return answer_about_groups(request, port); });
+    port = broker.port();
+    auto client = connect(broker);
+    ASSERT_TRUE(client) << client.error().message();
+    const auto committed = client->committed_offsets("billing");
+    ASSERT_TRUE(committed) << committed.error().message();
+    EXPECT_EQ(*committed, (std::vector<GroupOffset>{{"orders", 0, Offset{7}}}));
+    const auto deleted = client->delete_group("billing");
+    ASSERT_FALSE(deleted);
+    EXPECT_TRUE(deleted.error().message().contains("NON_EMPTY_GROUP")) << deleted.error().message();
+  }
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "cli/config_command.h"
 #include "cli/doctor_command.h"
 #include "cli/exit_code.h"
+#include "cli/group_command.h"
 #include "cli/log_command.h"
 #include "cli/serve.h"
 #include "cli/topic_command.h"
@@ -18,8 +19,8 @@ namespace {
 
 constexpr const char* kName = "penstock";
 constexpr const char* kDescription =
-    "A message log on direct I/O that speaks the Kafka protocol: server, client for topics, and "
-    "offline tools.";
+    "A message log on direct I/O that speaks the Kafka protocol: server, client for topics and "
+    "groups, and offline tools.";
 
 std::string footer() {
   return fmt::format(
@@ -45,6 +46,7 @@ int refuse(const CLI::App& app, const CLI::ParseError& error, Console& console) 
 void add_commands(CLI::App& app, Console& console, int& exit_code) {
   add_serve_command(app, exit_code);
   add_topic_command(app, console, exit_code);
+  add_group_command(app, console, exit_code);
   add_doctor_command(app, console, exit_code);
   add_log_command(app, console, exit_code);
   add_catalog_command(app, console, exit_code);

@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/admin_client.h"
+#include "cli/broker_options.h"
 #include "cli/exit_code.h"
-#include "cli/kafka_client.h"
 #include "cli/text.h"
 #include "server/config_values.h"
 
@@ -16,14 +16,12 @@ using Json = nlohmann::ordered_json;
 using Metadata = KafkaClient::Metadata;
 
 constexpr int kMaxPartitions = 100'000;
-constexpr int kMaxTimeoutSeconds = 3600;
 // Reading what a partition holds takes a while.
 constexpr int kReopenTimeoutSeconds = 300;
 
 struct TopicOptions {
-  std::string brokers = "127.0.0.1:9092";
+  BrokerOptions broker;
   std::string admin = "127.0.0.1:9644";
-  int timeout_seconds = 10;
   std::string name;
   std::int32_t partitions = KafkaClient::kBrokersDefault;
   std::vector<std::string> settings;  // NAME=VALUE
@@ -34,29 +32,6 @@ struct TopicOptions {
   static constexpr std::int32_t kAllPartitions = -1;
   static constexpr std::string_view kEnd = "end";
 };
-
-// "HOST:PORT[,HOST:PORT...]".
-Result<std::vector<server::Address>> parse_brokers(const std::string& text) {
-  std::vector<server::Address> brokers;
-  for (const std::string& part : CLI::detail::split(text, ',')) {
-    const auto address = server::parse_address(part);
-    if (!address) return Unexpected(address.error());
-    brokers.push_back(*address);
-  }
-  return brokers;
-}
-
-// For CLI11: an empty string when the text is right.
-std::string check_brokers(const std::string& text) {
-  const auto brokers = parse_brokers(text);
-  return brokers ? "" : brokers.error().message();
-}
-
-Result<KafkaClient> connect(const TopicOptions& options) {
-  const auto brokers = parse_brokers(options.brokers);
-  if (!brokers) return Unexpected(brokers.error());
-  return KafkaClient::connect(*brokers, Deadline(std::chrono::seconds(options.timeout_seconds)));
-}
 
 std::string topic_id(const Metadata::Topic& topic) {
   return topic.topic_id.is_zero() ? "" : to_hex(topic.topic_id.bytes);
@@ -84,7 +59,7 @@ std::string check_below(const std::string& text) {
 }
 
 Result<void> create(const TopicOptions& options, Console& console) {
-  auto client = connect(options);
+  auto client = options.broker.connect();
   if (!client) return Unexpected(client.error());
   KafkaClient::TopicSettings settings;
   for (const std::string& setting : options.settings) {
@@ -103,7 +78,7 @@ Result<void> create(const TopicOptions& options, Console& console) {
 }
 
 Result<void> remove(const TopicOptions& options, Console& console) {
-  auto client = connect(options);
+  auto client = options.broker.connect();
   if (!client) return Unexpected(client.error());
   if (auto deleted = client->delete_topic(options.name); !deleted) return deleted;
   console.print("deleted topic '{}'\n", options.name);
@@ -111,7 +86,7 @@ Result<void> remove(const TopicOptions& options, Console& console) {
 }
 
 Result<void> delete_records(const TopicOptions& options, Console& console) {
-  auto client = connect(options);
+  auto client = options.broker.connect();
   if (!client) return Unexpected(client.error());
   auto topic = client->topic(options.name);
   if (!topic) return Unexpected(topic.error());
@@ -157,14 +132,14 @@ Result<void> reopen(const TopicOptions& options, Console& console) {
   std::optional<std::int32_t> partition;
   if (options.partition != TopicOptions::kAllPartitions) partition = options.partition;
   const auto told = reopen_topic(*admin, options.name, partition,
-                                 Deadline(std::chrono::seconds(options.timeout_seconds)));
+                                 Deadline(std::chrono::seconds(options.broker.timeout_seconds)));
   if (!told) return Unexpected(told.error());
   console.write(*told);
   return {};
 }
 
 Result<void> list(const TopicOptions& options, Console& console) {
-  auto client = connect(options);
+  auto client = options.broker.connect();
   if (!client) return Unexpected(client.error());
   auto metadata = client->all_topics();
   if (!metadata) return Unexpected(metadata.error());
@@ -240,7 +215,7 @@ void describe_as_table(const Metadata::Topic& topic, const std::vector<Partition
 }
 
 Result<void> describe(const TopicOptions& options, Console& console) {
-  auto client = connect(options);
+  auto client = options.broker.connect();
   if (!client) return Unexpected(client.error());
   const auto topic = client->topic(options.name);
   if (!topic) return Unexpected(topic.error());
@@ -272,28 +247,18 @@ class TopicCommand {
     if (asks == Asks::kAdminPort) {
       add_admin_option();
     } else {
-      add_brokers_option();
+      options_->broker.add_brokers_to(app_);
     }
-    app_.add_option("--timeout", options_->timeout_seconds, "When to give up")
-        ->type_name("SECONDS")
-        ->check(CLI::Range(1, kMaxTimeoutSeconds).description(""))
-        ->capture_default_str();
+    options_->broker.add_timeout_to(app_);
   }
 
  private:
   void add_admin_option() {
-    options_->timeout_seconds = kReopenTimeoutSeconds;
+    options_->broker.timeout_seconds = kReopenTimeoutSeconds;
     app_.add_option("--admin", options_->admin, "The server's admin port (its setting admin.listen)")
         ->envname("PENSTOCK_ADMIN")
         ->type_name("HOST:PORT")
         ->check(check_address)
-        ->capture_default_str();
-  }
-  void add_brokers_option() {
-    app_.add_option("--brokers", options_->brokers, "Brokers to ask; the first that answers is taken")
-        ->envname("PENSTOCK_BROKERS")
-        ->type_name("HOST:PORT[,HOST:PORT...]")
-        ->check(check_brokers)
         ->capture_default_str();
   }
 

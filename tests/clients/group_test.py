@@ -2,6 +2,7 @@
 """Consumer groups of unmodified clients: python3-kafka and kcat (librdkafka), joining, leaving and dying,
 and what they have committed, over restarts of the server."""
 
+import json
 import subprocess
 import threading
 import time
@@ -231,6 +232,32 @@ class GroupTest(harness.ServerTestCase):
         self.assertIs(error, errors.NoError)
         self.assertNotIn((self.name, "consumer"), admin.list_consumer_groups())
         self.assertEqual(self.state().state, "Dead")
+
+    def penstock_group(self, *words):
+        return subprocess.run([harness.bin_dir() / "penstock", "group", *words, "--brokers", self.server.address],
+                              capture_output=True, text=True)
+
+    def test_the_command_line_lists_describes_and_deletes_groups(self):
+        self.produce(40)
+        member = self.member(client_id="worker")
+        self.wait_for_all_values(member)
+        harness.wait_until(lambda: self.committed() == {p: 10 for p in range(PARTITIONS)}, 10, "the commits")
+        self.assertRegex(self.penstock_group("list").stdout, rf"(?m)^{self.name} +Stable +consumer$")
+        described = json.loads(self.penstock_group("describe", self.name, "--json").stdout)
+        self.assertEqual((described["state"], described["protocol"]), ("Stable", "range"))
+        self.assertEqual([m["client_id"] for m in described["members"]], ["worker"])
+        self.assertEqual(described["offsets"],
+                         [{"topic": self.name, "partition": p, "committed": 10, "end": 10} for p in range(PARTITIONS)])
+        refused = self.penstock_group("delete", self.name)
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("NON_EMPTY_GROUP", refused.stderr)
+        member.close()
+        self.produce(4)
+        self.assertRegex(self.penstock_group("describe", self.name).stdout, rf"(?m)^{self.name} +0 +10 +11 +1$")
+        self.assertEqual(self.penstock_group("delete", self.name).returncode, 0)
+        gone = self.penstock_group("describe", self.name)
+        self.assertEqual(gone.returncode, 1)
+        self.assertIn("there is no group", gone.stderr)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,49 @@
+#include "cli/broker_options.h"
+
+namespace penstock::cli {
+
+namespace {
+
+constexpr int kMaxTimeoutSeconds = 3600;
+
+// "HOST:PORT[,HOST:PORT...]".
+Result<std::vector<server::Address>> parse_brokers(const std::string& text) {
+  std::vector<server::Address> brokers;
+  for (const std::string& part : CLI::detail::split(text, ',')) {
+    const auto address = server::parse_address(part);
+    if (!address) return Unexpected(address.error());
+    brokers.push_back(*address);
+  }
+  return brokers;
+}
+
+// For CLI11: an empty string when the text is right.
+std::string check_brokers(const std::string& text) {
+  const auto brokers = parse_brokers(text);
+  return brokers ? "" : brokers.error().message();
+}
+
+}  // namespace
+
+void BrokerOptions::add_brokers_to(CLI::App& command) {
+  command.add_option("--brokers", brokers, "Brokers to ask; the first that answers is taken")
+      ->envname("PENSTOCK_BROKERS")
+      ->type_name("HOST:PORT[,HOST:PORT...]")
+      ->check(check_brokers)
+      ->capture_default_str();
+}
+
+void BrokerOptions::add_timeout_to(CLI::App& command) {
+  command.add_option("--timeout", timeout_seconds, "When to give up")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(1, kMaxTimeoutSeconds).description(""))
+      ->capture_default_str();
+}
+
+Result<KafkaClient> BrokerOptions::connect() const {
+  const auto addresses = parse_brokers(brokers);
+  if (!addresses) return Unexpected(addresses.error());
+  return KafkaClient::connect(*addresses, Deadline(std::chrono::seconds(timeout_seconds)));
+}
+
+}  // namespace penstock::cli

@@ -1,0 +1,22 @@
+// BrokerOptions: whom a command asks, and for how long: --brokers and --timeout.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "cli/kafka_client.h"
+
+namespace penstock::cli {
+
+struct BrokerOptions {
+  std::string brokers = "127.0.0.1:9092";
+  int timeout_seconds = 10;
+
+  // `this` must live as long as the command may run.
+  void add_brokers_to(CLI::App& command);
+  void add_timeout_to(CLI::App& command);
+
+  Result<KafkaClient> connect() const;
+};
+
+}  // namespace penstock::cli
