@@ -179,6 +179,8 @@ Task<TopicOutcome> Controller::create_now(TopicSpec spec) {
   topic.partition_count = spec.partition_count;
   topic.settings = spec.settings;
   topic.created_ms = broker_.scheduler().clock().wall_ms();
+  if (auto forgotten = co_await forget_offsets(topic.name); !forgotten)
+    co_return storage_failure(forgotten.error());
   if (auto created = co_await store_->create(topic); !created)
     co_return storage_failure(created.error());
 
@@ -216,8 +218,7 @@ Task<TopicOutcome> Controller::delete_now(Topic topic) {
   // From here on it is gone, whatever happens to its files: load() sweeps what is left.
   co_await install_everywhere(broker_.topics()->without(topic.name));
   TopicOutcome outcome;
-  if (auto forgotten = co_await forget_offsets(topic.name); !forgotten)
-    outcome = storage_failure(forgotten.error());
+  (void)co_await forget_offsets(topic.name);  // what could not go, goes before the name is used again
   for (std::int32_t i = 0; i < topic.partition_count; ++i) {
     Peer& peer = broker_.owner_of(topic, i);
     const PartitionKey key{topic.id, i};

@@ -1,6 +1,7 @@
 // Consumer groups for operators: DescribeGroups, ListGroups, DeleteGroups.
 
 #include <algorithm>
+#include <set>
 
 #include "broker/group_call.h"
 #include "broker/handlers.h"
@@ -48,7 +49,8 @@ kafka::DescribeGroupsResponse::Group tell(group::GroupDescription described) {
 Task<kafka::DescribeGroupsResponse> answer(Broker& broker, const kafka::DescribeGroupsRequest& request,
                                            std::int16_t) {
   kafka::DescribeGroupsResponse response;
-  for (const std::string& id : request.groups) {
+  const std::set<std::string> ids(request.groups.begin(), request.groups.end());  // each is told once
+  for (const std::string& id : ids) {
     group::GroupDescription described;
     described.id = id;
     described.error = check_group_id(id, EmptyGroupId::kTaken);

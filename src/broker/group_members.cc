@@ -12,6 +12,8 @@ using std::chrono::milliseconds;
 
 // Of one member; what it tells the others in all its protocols.
 constexpr std::size_t kMaxProtocolBytes = kMiB;
+// Clients have two or three.
+constexpr std::size_t kMaxProtocols = 64;
 
 group::JoinRequest to_join(const kafka::JoinGroupRequest& request, std::int16_t version,
                            const Caller& caller) {
@@ -46,7 +48,8 @@ Task<kafka::JoinGroupResponse> answer(Broker& broker, const kafka::JoinGroupRequ
   kafka::JoinGroupResponse response;
   response.member_id = request.member_id;
   response.error_code = check_group_id(request.group_id, EmptyGroupId::kRefused);
-  if (protocol_bytes(request) > kMaxProtocolBytes) response.error_code = KafkaError::kInvalidRequest;
+  if (request.protocols.size() > kMaxProtocols || protocol_bytes(request) > kMaxProtocolBytes)
+    response.error_code = KafkaError::kInvalidRequest;
   if (response.error_code != KafkaError::kNone) co_return response;
   auto join = [&](group::GroupCoordinator& groups) {
     return groups.join(request.group_id, to_join(request, version, caller));

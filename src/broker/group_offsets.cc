@@ -1,5 +1,7 @@
 // What consumer groups have committed: OffsetCommit, OffsetFetch, OffsetDelete.
 
+#include <set>
+
 #include "broker/group_call.h"
 #include "broker/handlers.h"
 
@@ -108,7 +110,9 @@ Task<kafka::OffsetFetchResponse> answer(Broker& broker, const kafka::OffsetFetch
     tell(co_await committed_by(broker, request.group_id, wanted_of(request.topics)), response.topics);
     co_return response;
   }
+  std::set<std::string> seen;  // each is told once
   for (const auto& group : request.groups) {
+    if (!seen.insert(group.group_id).second) continue;
     kafka::OffsetFetchResponse::Group& told = response.groups.emplace_back();
     told.group_id = group.group_id;
     told.error_code = check_group_id(group.group_id, EmptyGroupId::kTaken);

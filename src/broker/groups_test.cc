@@ -137,6 +137,8 @@ TEST_F(GroupRequests, AMemberThatSaysTooMuchIsRefused) {
   kafka::JoinGroupRequest join = join_request();
   join.protocols[0].metadata.resize(kMiB + 1);
   EXPECT_EQ(machine_.ask(join, 9).error_code, KafkaError::kInvalidRequest);
+  join.protocols.assign(65, {});
+  EXPECT_EQ(machine_.ask(join, 9).error_code, KafkaError::kInvalidRequest);
 }
 
 TEST_F(GroupRequests, OffsetsAreCommittedAndFetchedInEveryVersionsWay) {
@@ -173,6 +175,16 @@ TEST_F(GroupRequests, ATopicThatIsDeletedTakesWhatWasCommittedForItOnAllShards) 
   EXPECT_EQ(commit(commit_request(Offset{5})), KafkaError::kNone);
   EXPECT_EQ(kept_.size(), 1U);
   EXPECT_EQ(machine_.delete_topic("orders"), KafkaError::kNone);
+  EXPECT_TRUE(kept_.empty());
+}
+
+TEST_F(GroupRequests, WhatCouldNotGoWithATopicGoesBeforeItsNameIsUsedAgain) {
+  EXPECT_EQ(commit(commit_request(Offset{5})), KafkaError::kNone);
+  machine_.catalog().fail_with(Error(ErrorCode::kNoSpace, "full"));
+  EXPECT_EQ(machine_.delete_topic("orders"), KafkaError::kNone) << "which makes the space";
+  EXPECT_EQ(machine_.create_topic("orders"), KafkaError::kKafkaStorageError);
+  machine_.catalog().fail_with(std::nullopt);
+  EXPECT_EQ(machine_.create_topic("orders"), KafkaError::kNone);
   EXPECT_TRUE(kept_.empty());
 }
 

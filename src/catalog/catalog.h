@@ -35,19 +35,26 @@ class Change {
   };
 
   void put(std::string key, std::string value) {
+    size_bytes_ += key.size() + value.size();
     steps_.push_back({Kind::kPut, std::move(key), std::move(value)});
   }
-  void erase(std::string key) { steps_.push_back({Kind::kErase, std::move(key), {}}); }
+  void erase(std::string key) {
+    size_bytes_ += key.size();
+    steps_.push_back({Kind::kErase, std::move(key), {}});
+  }
   // Every key that begins so.
   void erase_prefix(std::string prefix) {
     steps_.push_back({Kind::kErasePrefix, std::move(prefix), {}});
   }
 
   bool empty() const { return steps_.empty(); }
+  // What it adds, about.
+  std::size_t size_bytes() const { return size_bytes_; }
   const std::vector<Step>& steps() const { return steps_; }
 
  private:
   std::vector<Step> steps_;
+  std::size_t size_bytes_ = 0;
 };
 
 class Catalog {

@@ -12,6 +12,7 @@ namespace {
 
 // A group is one RocksDB write; more than that gains nothing, and the next one need not wait for it.
 constexpr std::size_t kMaxGroup = 4096;
+constexpr std::size_t kMaxGroupBytes = 1U << 20;  // but for a single one that is larger
 
 constexpr std::size_t kBlockCacheBytes = 8U << 20;
 // What is written at once is at most this, and little more; see SpaceReserve.
@@ -125,7 +126,7 @@ RocksCatalog::~RocksCatalog() {
 Result<std::unique_ptr<RocksCatalog>> RocksCatalog::open(const std::string& directory,
                                                          rocksdb::Env* env) {
   SpaceReserve reserve(directory);
-  if (auto room = reserve.make_room(); !room) return Unexpected(room.error());
+  if (auto room = reserve.make_room(0); !room) return Unexpected(room.error());
   rocksdb::DB* database = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(options_with(env), directory, &database);
   if (!status.ok()) return Unexpected(cannot_open(status, directory));
@@ -181,9 +182,11 @@ void RocksCatalog::enqueue(Waiting& waiting) {
 std::list<RocksCatalog::Waiting*> RocksCatalog::take_group() {
   const std::lock_guard lock(mutex_);
   std::list<Waiting*> group;
-  const auto end =
-      std::next(waiting_.begin(), std::min<std::ptrdiff_t>(std::ssize(waiting_), kMaxGroup));
-  group.splice(group.end(), waiting_, waiting_.begin(), end);
+  std::size_t bytes = 0;
+  while (!waiting_.empty() && group.size() < kMaxGroup && bytes < kMaxGroupBytes) {
+    bytes += waiting_.front()->change().size_bytes();
+    group.splice(group.end(), waiting_, waiting_.begin());
+  }
   if (group.empty()) is_draining_ = false;
   return group;
 }
@@ -197,7 +200,9 @@ void RocksCatalog::drain() {
 }
 
 Result<void> RocksCatalog::write_group(const std::list<Waiting*>& group) {
-  if (auto room = reserve_.make_room(); !room) return room;
+  std::size_t bytes = 0;
+  for (const Waiting* waiting : group) bytes += waiting->change().size_bytes();
+  if (auto room = reserve_.make_room(bytes); !room) return room;
   rocksdb::WriteBatch batch;
   for (const Waiting* waiting : group) {
     for (const Change::Step& step : waiting->change().steps()) {

@@ -24,6 +24,9 @@ constexpr std::uint64_t kRoomShare = 4;
 // While the disk has so many times its size left, nobody is near the end, and it is filled up.
 constexpr std::uint64_t kPlenty = 4;
 
+// What is written goes to the log, to a table, and to another one when tables are merged.
+constexpr std::uint64_t kWriteTimes = 4;
+
 constexpr mode_t kFileMode = 0640;
 
 }  // namespace
@@ -37,15 +40,16 @@ SpaceReserve::SpaceReserve(std::string directory)
   if (!none) held_bytes_ = size;
 }
 
-Result<void> SpaceReserve::make_room() {
+Result<void> SpaceReserve::make_room(std::uint64_t bytes) {
   std::error_code failed;
   const std::uint64_t free_bytes = fs::space(directory_, failed).free;
   if (failed) return {};  // then RocksDB shall say what is wrong with the place
-  if (free_bytes / kPlenty >= wanted_bytes_) {
+  if (free_bytes / kPlenty >= std::max(wanted_bytes_, kWriteTimes * bytes)) {
     fill_up();
     return {};
   }
-  const std::uint64_t room_bytes = std::max(wanted_bytes_ / kRoomShare, kMiB);
+  const std::uint64_t room_bytes =
+      align_up(std::max({wanted_bytes_ / kRoomShare, kMiB, kWriteTimes * bytes}), kMiB);
   if (can_take(room_bytes)) return {};
   const std::uint64_t cut_bytes = std::min(held_bytes_, room_bytes);
   fs::resize_file(path_, held_bytes_ - cut_bytes, failed);

@@ -20,9 +20,9 @@ class SpaceReserve {
   // `directory` exists; a reserve that is there already is kept.
   explicit SpaceReserve(std::string directory);
 
-  // Returns when there is room for the next few writes, cutting the reserve if there must be; fills it
-  // up again when there is plenty. kNoSpace says how much is missing.
-  Result<void> make_room();
+  // Returns when there is room for the next writes, and several times `bytes`, cutting the reserve if
+  // there must be; fills it up again when there is plenty. kNoSpace says how much is missing.
+  Result<void> make_room(std::uint64_t bytes);
 
  private:
   bool can_take(std::uint64_t bytes) const;

@@ -1,6 +1,7 @@
 #include "group/coordinator.h"
 
 #include <algorithm>
+#include <limits>
 #include <ranges>
 
 namespace penstock::group {
@@ -148,7 +149,9 @@ Task<void> GroupCoordinator::commit(std::string id, CommitRequest& request) {
     change.put(offset_key(id, part.partition), encode(part.record));
   }
   ++commits_;
+  group->begin_commit();
   const auto written = co_await catalog_.write(scheduler_, std::move(change));
+  group->end_commit();
   for (CommitRequest::Part& part : request.parts) {
     if (part.error != KafkaError::kNone) continue;
     if (written) group->offsets()[part.partition] = part.record;
@@ -233,8 +236,7 @@ Task<KafkaError> GroupCoordinator::delete_offsets(std::string id,
   std::vector<TopicPartition> erased;
   errors.clear();
   for (const TopicPartition& partition : partitions) {
-    const bool is_read =
-        !is_empty && std::ranges::find(*subscribed, partition.topic) != subscribed->end();
+    const bool is_read = !is_empty && subscribed->contains(partition.topic);
     errors.push_back(is_read ? KafkaError::kGroupSubscribedToTopic : KafkaError::kNone);
     if (!is_read) erased.push_back(partition);
   }
@@ -242,7 +244,16 @@ Task<KafkaError> GroupCoordinator::delete_offsets(std::string id,
   co_return done ? KafkaError::kNone : KafkaError::kCoordinatorNotAvailable;
 }
 
+bool GroupCoordinator::may_have_offsets_of(const std::string& topic) const {
+  return std::ranges::any_of(groups_ | std::views::values, [&topic](const GroupRef& group) {
+    const auto first = group->offsets().lower_bound({topic, std::numeric_limits<std::int32_t>::min()});
+    const bool has_some = first != group->offsets().end() && first->first.topic == topic;
+    return has_some || group->has_commits_under_way();
+  });
+}
+
 Task<Result<void>> GroupCoordinator::forget_topic(std::string topic) {
+  if (!may_have_offsets_of(topic)) co_return Result<void>();
   // Twice: what was on its way to the catalog the first time has arrived by the second.
   for (int round = 0; round < 2; ++round) {
     catalog::Change change;
@@ -284,7 +295,7 @@ std::vector<TopicPartition> GroupCoordinator::expired_offsets(const Group& group
     std::int64_t unused_since_ms = record.committed_ms;
     if (is_empty) {
       unused_since_ms = std::max(unused_since_ms, group.changed_ms());
-    } else if (!subscribed || std::ranges::find(*subscribed, partition.topic) != subscribed->end()) {
+    } else if (!subscribed || subscribed->contains(partition.topic)) {
       continue;
     }
     if (now_ms - unused_since_ms >= kept_ms) expired.push_back(partition);
@@ -298,9 +309,11 @@ Task<Result<void>> GroupCoordinator::expire() {
   const std::vector<GroupRef> groups(refs.begin(), refs.end());
   for (const GroupRef& group : groups) {
     if (is_released_) break;
+    // What is on its way to the catalog does not show in its offsets yet.
+    if (group->has_commits_under_way()) continue;
     std::vector<TopicPartition> expired = expired_offsets(*group, now_ms);
     Result<void> done;
-    if (group->state() == GroupState::kEmpty && expired.size() == group->offsets().size()) {
+    if (group->is_idle() && expired.size() == group->offsets().size()) {
       done = co_await erase_group(group);
     } else if (!expired.empty()) {
       done = co_await erase_offsets(group, std::move(expired));
@@ -323,6 +336,10 @@ Task<Result<void>> GroupCoordinator::erase_offsets(GroupRef group,
 // Whoever asks for it meanwhile is told to come again; so nothing is added to what goes.
 Task<Result<void>> GroupCoordinator::erase_group(GroupRef group) {
   group->end(KafkaError::kCoordinatorNotAvailable);
+  if (!group->is_kept()) {
+    groups_.erase(group->id());
+    co_return Result<void>();
+  }
   catalog::Change change;
   change.erase(group_key(group->id()));
   change.erase_prefix(offset_prefix(group->id()));

@@ -1,7 +1,8 @@
 // GroupCoordinator: the consumer groups of one shard, and what they have committed.
 //
-// Which shard a group belongs to is the caller's to know. Everything that was answered is in the
-// catalog and is there again after a restart.
+// Which shard a group belongs to is the caller's to know. Offsets and assignments that were answered
+// are in the catalog, and there again after a restart; that the last member has left may not be, and
+// then its session ends once more.
 //
 // Ownership: what it is made with must outlive it; stop() must have returned before it is destroyed.
 // Threading: the scheduler's.
@@ -103,8 +104,8 @@ class GroupCoordinator {
   // An error of the group as a whole; else each partition's in `errors`, in the same order.
   Task<kafka::KafkaError> delete_offsets(std::string group, std::vector<TopicPartition> partitions,
                                          std::vector<kafka::KafkaError>& errors);
-  // A topic was deleted, and nobody commits for it any more: what was committed for it goes, so that
-  // one that gets its name begins anew. Errors: the catalog's.
+  // A topic was deleted, or is to be made, and nobody commits for it: what was committed for one of
+  // that name goes, so that it begins anew. Errors: the catalog's.
   Task<Result<void>> forget_topic(std::string topic);
   // Lets go of what is not kept any more: groups without members, and their offsets. Runs by itself now
   // and then.
@@ -121,6 +122,7 @@ class GroupCoordinator {
   GroupRef find(const std::string& id) const;
   // Makes it when there is none; null when there are too many.
   GroupRef find_or_make(const std::string& id);
+  bool may_have_offsets_of(const std::string& topic) const;
   Task<void> expire_now_and_then(Gate::Hold hold);
   std::vector<TopicPartition> expired_offsets(const Group& group, std::int64_t now_ms) const;
   Task<Result<void>> erase_offsets(GroupRef group, std::vector<TopicPartition> partitions);

@@ -228,6 +228,45 @@ TEST_F(Coordinator, OffsetsOfATopicThatAGroupReadsNoMoreGoByTheirAge) {
   EXPECT_EQ(machine_.state(), "Stable");
 }
 
+TEST_F(Coordinator, WhatIsBeingCommittedIsNotTakenForWhatIsNotKept) {
+  // The first commit of a group, and one of a group whose offsets are about to be too old.
+  EXPECT_EQ(machine_.commit(0, 5, {}, -1, "old"), KafkaError::kNone);
+  machine_.sleep(hours(7 * 24) - milliseconds(1));
+  ASSERT_EQ(machine_.committed(0, "old"), Offset{5});
+  machine_.sleep(milliseconds(1));
+  CommitRequest first;
+  first.parts.push_back({{"orders", 0}, {.offset = Offset{1}}});
+  CommitRequest later;
+  later.parts.push_back({{"orders", 0}, {.offset = Offset{6}}});
+  const auto commit = [&](std::string group, CommitRequest& request) -> Task<void> {
+    co_await machine_.coordinator.commit(std::move(group), request);
+  };
+  machine_.scheduler.start(commit("new", first));
+  machine_.scheduler.start(commit("old", later));
+  EXPECT_TRUE(machine_.scheduler.run(machine_.coordinator.expire()));
+  machine_.sleep(milliseconds(1));
+  EXPECT_EQ(machine_.committed(0, "new"), Offset{1});
+  EXPECT_EQ(machine_.committed(0, "old"), Offset{6});
+  EXPECT_EQ(kept_.size(), 2U);
+}
+
+TEST_F(Coordinator, AGroupThatNobodyHasJoinedGoesWithoutAWrite) {
+  JoinRequest joining = GroupMachine::join_request();
+  joining.must_know_its_id = true;
+  EXPECT_EQ(machine_.join(joining).error, KafkaError::kMemberIdRequired);
+  machine_.sleep(minutes(11));
+  EXPECT_EQ(machine_.coordinator.group_count(), 0U);
+  EXPECT_EQ(machine_.catalog.write_count(), 0U);
+}
+
+TEST_F(Coordinator, AGroupThatIsDeletedAsSoonAsItIsEmptyStaysDeleted) {
+  const JoinAnswer joined = machine_.single_member();
+  EXPECT_EQ(machine_.leave(joined.member_id), KafkaError::kNone);
+  EXPECT_EQ(delete_group(), KafkaError::kNone);
+  machine_.sleep(seconds(1));
+  EXPECT_TRUE(kept_.empty());
+}
+
 // ---- for operators
 
 TEST_F(Coordinator, DescribesItsMembersAndWhatTheyHave) {

@@ -17,6 +17,9 @@ constexpr Duration kNewMemberTimeout = std::chrono::minutes(5);
 // Between two looks for a leader, whatever members say.
 constexpr Duration kLeastPatience = std::chrono::seconds(1);
 
+// Of a group's record: what Kafka refuses, too, if only at a smaller size.
+constexpr std::size_t kMaxRecordBytes = 16U << 20;
+
 constexpr std::string_view kConsumerProtocolType = "consumer";
 
 JoinAnswer refuse_join(KafkaError error, std::string member_id) {
@@ -34,14 +37,14 @@ std::int64_t to_ms(Duration duration) {
 }
 
 // The topics of a ConsumerProtocolSubscription: after the version they come first, in all versions.
-std::optional<std::vector<std::string>> topics_of(ByteView subscription) {
+std::optional<std::set<std::string>> topics_of(ByteView subscription) {
   kafka::Reader reader(subscription);
   (void)reader.integer<std::int16_t>();
   const auto count = reader.array_count(/*compact=*/false);
-  std::vector<std::string> topics;
+  std::set<std::string> topics;
   for (std::uint32_t i = 0; count && i < *count && reader.ok(); ++i) {
     const auto topic = reader.string(/*compact=*/false);
-    if (topic) topics.emplace_back(as_text(*topic));
+    if (topic) topics.emplace(as_text(*topic));
   }
   if (!reader.ok() || !count) return std::nullopt;
   return topics;
@@ -67,10 +70,6 @@ std::string_view to_string(GroupState state) {
   return "Unknown";
 }
 
-bool Member::can_speak(std::string_view protocol) const {
-  return std::ranges::find(protocols, protocol, &Protocol::name) != protocols.end();
-}
-
 void Group::Deadline::start_by(Instant when) {
   if (is_running() && when_ <= when) return;
   cancel();
@@ -87,7 +86,8 @@ Group::Group(GroupContext context, std::string id, GroupRecord record)
       protocol_type_(std::move(record.protocol_type)),
       protocol_(std::move(record.protocol)),
       leader_(std::move(record.leader)),
-      changed_ms_(record.changed_ms) {
+      changed_ms_(record.changed_ms),
+      is_kept_(true) {
   for (MemberRecord& from : record.members) {
     Member member;
     member.id = from.member_id;
@@ -96,7 +96,7 @@ Group::Group(GroupContext context, std::string id, GroupRecord record)
     member.client_host = std::move(from.client_host);
     member.session_timeout = std::chrono::milliseconds(from.session_timeout_ms);
     member.rebalance_timeout = std::chrono::milliseconds(from.rebalance_timeout_ms);
-    member.protocols = std::move(from.protocols);
+    set_protocols(member, std::move(from.protocols));
     member.assignment = std::move(from.assignment);
     if (member.is_static()) static_members_[*member.instance_id] = member.id;
     touch(members_.emplace(from.member_id, std::move(member)).first->second);
@@ -147,24 +147,42 @@ bool Group::has_room_for(const std::string& member_id) const {
          members_.size() + pending_.size() < context_.settings.max_members;
 }
 
-bool Group::can_all_speak_with(const JoinRequest& request) const {
-  if (members_.empty()) return !request.protocol_type.empty() && !request.protocols.empty();
-  const auto all_speak = [this](const Protocol& protocol) {
-    return std::ranges::all_of(members_ | std::views::values,
-                               [&](const Member& member) { return member.can_speak(protocol.name); });
-  };
-  return protocol_type_ == request.protocol_type && std::ranges::any_of(request.protocols, all_speak);
+bool Group::all_speak(const std::string& protocol) const {
+  const auto speakers = speakers_.find(protocol);
+  return speakers != speakers_.end() && speakers->second == members_.size();
 }
 
-std::optional<std::vector<std::string>> Group::subscribed_topics() const {
+bool Group::can_all_speak_with(const JoinRequest& request) const {
+  if (members_.empty()) return !request.protocol_type.empty() && !request.protocols.empty();
+  const auto is_common = [this](const Protocol& protocol) { return all_speak(protocol.name); };
+  return protocol_type_ == request.protocol_type && std::ranges::any_of(request.protocols, is_common);
+}
+
+void Group::count_protocols(const Member& member, int change) {
+  std::set<std::string> names;  // one that is named twice counts once
+  for (const Protocol& protocol : member.protocols) names.insert(protocol.name);
+  for (const std::string& name : names) {
+    const auto speakers = speakers_.try_emplace(name, 0).first;
+    speakers->second += static_cast<std::size_t>(change);
+    if (speakers->second == 0) speakers_.erase(speakers);
+  }
+}
+
+void Group::set_protocols(Member& member, std::vector<Protocol> protocols) {
+  count_protocols(member, -1);
+  member.protocols = std::move(protocols);
+  count_protocols(member, 1);
+}
+
+std::optional<std::set<std::string>> Group::subscribed_topics() const {
   if (members_.empty() || protocol_type_ != kConsumerProtocolType) return std::nullopt;
-  std::vector<std::string> all;
+  std::set<std::string> all;
   for (const Member& member : members_ | std::views::values) {
     if (member.protocols.empty()) return std::nullopt;
     const std::string& spoken = protocol_ ? *protocol_ : member.protocols.front().name;
     auto topics = topics_of(metadata_in(spoken, member.protocols));
     if (!topics) return std::nullopt;
-    all.insert(all.end(), topics->begin(), topics->end());
+    all.merge(*topics);
   }
   return all;
 }
@@ -181,7 +199,7 @@ Task<JoinAnswer> Group::join(JoinRequest request) {
     co_return refuse_join(KafkaError::kInconsistentGroupProtocol, member_id);
   }
   if (member_id.empty()) co_return co_await join_new(std::move(request));
-  if (pending_.contains(member_id)) {
+  if (pending_.contains(member_id) && !request.member.instance_id) {
     std::string id = member_id;
     co_return co_await add_member(std::move(id), std::move(request));
   }
@@ -222,7 +240,7 @@ Task<JoinAnswer> Group::add_member(std::string member_id, JoinRequest request) {
   member.client_host = std::move(request.client_host);
   member.session_timeout = request.session_timeout;
   member.rebalance_timeout = request.rebalance_timeout;
-  member.protocols = std::move(request.protocols);
+  set_protocols(member, std::move(request.protocols));
   member.is_new = true;
   member.expires = now() + kNewMemberTimeout;
   auto parked = std::make_shared<Parked<JoinAnswer>>(context_.scheduler);
@@ -268,7 +286,7 @@ Task<JoinAnswer> Group::update_member(Member& member, JoinRequest request) {
   member.client_host = std::move(request.client_host);
   member.session_timeout = request.session_timeout;
   member.rebalance_timeout = request.rebalance_timeout;
-  member.protocols = std::move(request.protocols);
+  set_protocols(member, std::move(request.protocols));
   if (state_ == GroupState::kPreparingRebalance) {
     try_to_complete_join();
   } else {
@@ -288,7 +306,8 @@ Task<JoinAnswer> Group::join_in_place_of(std::string old_id, JoinRequest request
     request.member.member_id = member_id;
     co_return co_await update_member(member, std::move(request));
   }
-  const std::vector<Protocol> earlier = std::exchange(member.protocols, request.protocols);
+  const std::vector<Protocol> earlier = member.protocols;
+  set_protocols(member, request.protocols);
   const bool goes_on = choose_protocol() == protocol_ &&
                        metadata_in(*protocol_, member.protocols) == metadata_in(*protocol_, earlier);
   if (!goes_on) co_return co_await update_member(member, std::move(request));
@@ -299,6 +318,7 @@ Task<JoinAnswer> Group::join_in_place_of(std::string old_id, JoinRequest request
   member.rebalance_timeout = request.rebalance_timeout;
   touch(member);
   const std::int32_t generation = generation_;
+  is_kept_ = true;
   catalog::Change change;
   change.put(group_key(id_), encode(to_record()));
   const auto kept = co_await context_.catalog.write(context_.scheduler, std::move(change));
@@ -437,11 +457,8 @@ bool Group::elect_joined_leader() {
 std::string Group::choose_protocol() const {
   std::map<std::string, std::size_t> votes;
   for (const Member& member : members_ | std::views::values) {
-    const auto all_speak = [this](const Protocol& protocol) {
-      return std::ranges::all_of(members_ | std::views::values,
-                                 [&](const Member& other) { return other.can_speak(protocol.name); });
-    };
-    const auto choice = std::ranges::find_if(member.protocols, all_speak);
+    const auto is_common = [this](const Protocol& protocol) { return all_speak(protocol.name); };
+    const auto choice = std::ranges::find_if(member.protocols, is_common);
     if (choice != member.protocols.end()) ++votes[choice->name];
   }
   if (votes.empty()) return {};
@@ -456,11 +473,13 @@ void Group::become_empty() {
   sync_deadline_ = Instant::kNever;
   changed_ms_ = context_.scheduler.clock().wall_ms();
   auto hold = context_.background.enter();
-  // A restart that has not heard of it finds members that do not show up, and comes here again.
-  if (hold) context_.scheduler.spawn(keep(shared_from_this(), to_record(), std::move(*hold)));
+  // A restart that has not heard of it finds members that do not show up, and comes here again. Its
+  // place in the catalog's line is taken now, in front of whatever is asked for next.
+  if (hold) context_.scheduler.start(keep(shared_from_this(), to_record(), std::move(*hold)));
 }
 
 Task<void> Group::keep(std::shared_ptr<Group>, GroupRecord record, Gate::Hold) {
+  is_kept_ = true;
   catalog::Change change;
   change.put(group_key(id_), encode(record));
   (void)co_await context_.catalog.write(context_.scheduler, std::move(change));
@@ -491,21 +510,31 @@ Task<SyncAnswer> Group::sync(SyncRequest request) {
   member.answer_sync(refuse_sync(KafkaError::kRebalanceInProgress));  // of a lost connection
   member.syncing = parked;
   member.owes_sync = false;
-  if (leader_ == member.id) co_await settle_assignment(std::move(request.assignments));
+  // Asked again while the first answer is being written, the leader waits for that one.
+  const bool settles = leader_ == member.id && settling_ != generation_;
+  if (settles) co_await settle_assignment(std::move(request.assignments));
   co_return co_await Parked<SyncAnswer>::wait(std::move(parked));
 }
 
 Task<void> Group::settle_assignment(std::vector<MemberAssignment> assignments) {
   const std::int32_t generation = generation_;
   changed_ms_ = context_.scheduler.clock().wall_ms();
+  std::map<std::string, std::vector<std::byte>> given;
+  for (MemberAssignment& of : assignments) given[of.member_id] = std::move(of.assignment);
   GroupRecord record = to_record();
-  for (MemberRecord& member : record.members) {
-    const auto given = std::ranges::find(assignments, member.member_id, &MemberAssignment::member_id);
-    member.assignment = given == assignments.end() ? std::vector<std::byte>() : given->assignment;
+  for (MemberRecord& member : record.members) member.assignment = std::move(given[member.member_id]);
+  std::string value = encode(record);
+  if (value.size() > kMaxRecordBytes) {
+    answer_syncs(KafkaError::kUnknownServerError);
+    prepare_rebalance();
+    co_return;
   }
+  settling_ = generation;
+  is_kept_ = true;
   catalog::Change change;
-  change.put(group_key(id_), encode(record));
+  change.put(group_key(id_), std::move(value));
   const auto kept = co_await context_.catalog.write(context_.scheduler, std::move(change));
+  settling_ = -1;
   // Whoever changed it meanwhile has answered those who wait.
   if (state_ != GroupState::kCompletingRebalance || generation_ != generation) co_return;
   if (!kept) {
@@ -595,6 +624,7 @@ void Group::remove(Members::iterator place) {
   member.answer_sync(refuse_sync(KafkaError::kUnknownMemberId));
   if (member.is_static()) static_members_.erase(*member.instance_id);
   const bool was_leader = leader_ == member.id;
+  count_protocols(member, -1);
   members_.erase(place);
   if (was_leader) leader_ = members_.empty() ? std::string() : members_.begin()->first;
 }
@@ -627,8 +657,9 @@ void Group::on_time() {
 }
 
 void Group::expire_members() {
-  bool has_gone =
-      std::erase_if(pending_, [this](const auto& entry) { return entry.second <= now(); }) > 0;
+  const auto has_run_out = [this](const auto& entry) { return entry.second <= now(); };
+  const bool has_forgotten = std::erase_if(pending_, has_run_out) > 0;
+  bool has_gone = false;
   for (auto place = members_.begin(); place != members_.end();) {
     const auto member = place++;
     const bool waits = member->second.joining || member->second.syncing;
@@ -636,7 +667,11 @@ void Group::expire_members() {
     remove(member);
     has_gone = true;
   }
-  if (has_gone) go_on_without();
+  if (has_gone) {
+    go_on_without();
+  } else if (has_forgotten) {
+    try_to_complete_join();  // for which it may have been waited
+  }
 }
 
 void Group::on_sync_deadline() {

@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -63,6 +64,17 @@ class Group : public std::enable_shared_from_this<Group> {
   // Whether a commit of offsets is this member's to make; from a member it counts as a heartbeat.
   kafka::KafkaError check_commit(const MemberIdentity& member, std::int32_t generation);
 
+  // Whether the catalog may hold anything of it, and whether it is being written to.
+  bool is_kept() const { return is_kept_ || !offsets_.empty() || commits_under_way_ > 0; }
+  // While a commit of offsets is on its way to the catalog.
+  void begin_commit() { ++commits_under_way_; }
+  void end_commit() { --commits_under_way_; }
+  bool has_commits_under_way() const { return commits_under_way_ > 0; }
+  // Whether nobody has to do with it: no members, none on their way, no commit on its way.
+  bool is_idle() const {
+    return state_ == GroupState::kEmpty && pending_.empty() && commits_under_way_ == 0;
+  }
+
   // Nothing waits here from now on: for a server that stops, and a group that is deleted. Every request
   // that waits, and every later one, is answered with `error`.
   void end(kafka::KafkaError error);
@@ -77,7 +89,7 @@ class Group : public std::enable_shared_from_this<Group> {
   std::int64_t changed_ms() const { return changed_ms_; }
   // The topics that its members consume; nothing when it is not known: there are no members, they are
   // no consumers, or what they say cannot be read.
-  std::optional<std::vector<std::string>> subscribed_topics() const;
+  std::optional<std::set<std::string>> subscribed_topics() const;
 
   // What a restart would need of it; not its offsets.
   GroupRecord to_record() const;
@@ -130,6 +142,10 @@ class Group : public std::enable_shared_from_this<Group> {
   SyncAnswer assignment_of(const Member& member) const;
   void answer_syncs(kafka::KafkaError error);
 
+  // Counts what a member can speak, or, with -1, no longer can.
+  void count_protocols(const Member& member, int change);
+  void set_protocols(Member& member, std::vector<Protocol> protocols);
+  bool all_speak(const std::string& protocol) const;
   void touch(Member& member);
   void remove(Members::iterator member);
   // After somebody has gone.
@@ -155,6 +171,10 @@ class Group : public std::enable_shared_from_this<Group> {
   Members members_;
   std::map<std::string, std::string> static_members_;  // instance id -> member id
   std::map<std::string, Instant> pending_;             // ids that were given out, until when they hold
+  std::map<std::string, std::size_t> speakers_;        // of each protocol, how many members
+  bool is_kept_ = false;                               // the catalog has a record of it
+  std::size_t commits_under_way_ = 0;
+  std::int32_t settling_ = -1;  // the generation whose assignment is being written
   std::optional<kafka::KafkaError> ended_;
 
   bool is_first_join_ = false;  // from Empty: wait for others, even when all are there

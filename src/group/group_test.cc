@@ -124,6 +124,28 @@ TEST_F(Groups, AnIdThatIsNotUsedIsForgotten) {
   EXPECT_EQ(machine_.join(joining).error, KafkaError::kUnknownMemberId);
 }
 
+TEST_F(Groups, AnIdThatIsNotUsedDisturbsNobody) {
+  const JoinAnswer joined = machine_.single_member();
+  JoinRequest joining = request();
+  joining.must_know_its_id = true;
+  EXPECT_EQ(machine_.join(joining).error, KafkaError::kMemberIdRequired);
+  for (int i = 0; i < 5; ++i) {
+    machine_.sleep(seconds(5));
+    EXPECT_EQ(machine_.beat(joined), KafkaError::kNone) << i;
+  }
+}
+
+TEST_F(Groups, AnIdThatWasGivenOutIsNoStaticMembers) {
+  const JoinAnswer first = machine_.single_member(static_request("one"));
+  JoinRequest joining = request();
+  joining.must_know_its_id = true;
+  joining.member.member_id = machine_.join(joining).member_id;
+  joining.member.instance_id = "one";
+  EXPECT_EQ(machine_.join(joining).error, KafkaError::kFencedInstanceId);
+  EXPECT_EQ(machine_.coordinator.heartbeat(GroupMachine::kGroup, {first.member_id, "one"}, 1),
+            KafkaError::kNone);
+}
+
 TEST_F(Groups, ARebalanceWaitsForAMemberThatWasGivenItsId) {
   const JoinAnswer leader = machine_.single_member();
   JoinRequest joining = request();
@@ -345,6 +367,18 @@ TEST_F(Groups, ARebalanceThatBeginsWhileTheAssignmentIsBeingKeptWins) {
   EXPECT_EQ((*waiting)->error, KafkaError::kRebalanceInProgress);
   EXPECT_EQ(machine_.state(), "PreparingRebalance");
   EXPECT_EQ(machine_.join(request(joined.member_id)).members.size(), 2U);
+}
+
+TEST_F(Groups, ALeaderThatSyncsTwiceAtOnceGivesOutOneAssignment) {
+  const JoinAnswer joined = machine_.join(request());
+  const WaitingSync lost = machine_.start_sync(joined, {{joined.member_id, bytes_of("first")}});
+  const WaitingSync again = machine_.start_sync(joined, {{joined.member_id, bytes_of("second")}});
+  machine_.sleep(milliseconds(1));
+  ASSERT_TRUE(again->is_there());
+  EXPECT_EQ((*lost)->error, KafkaError::kRebalanceInProgress);
+  EXPECT_EQ((*again)->assignment, bytes_of("first"));
+  EXPECT_EQ(decode_group(kept_.at(group_key(GroupMachine::kGroup)))->members.at(0).assignment,
+            bytes_of("first"));
 }
 
 // ---- living and leaving

@@ -52,7 +52,6 @@ struct Member {
   std::shared_ptr<Parked<SyncAnswer>> syncing;
 
   bool is_static() const { return instance_id.has_value(); }
-  bool can_speak(std::string_view protocol) const;
 
   void answer_join(JoinAnswer answer) {
     if (joining) std::exchange(joining, nullptr)->give(std::move(answer));

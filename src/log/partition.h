@@ -355,6 +355,7 @@ class Partition {
   bool making_arena_ = false;
   bool is_arena_unsupported_ = false;
   Instant make_arena_at_;
+  bool is_taking_in_ = false;         // what an earlier life left; until then no memory is made
   bool is_unsynced_damaged_ = false;  // what an earlier life left, and it is not set aside yet
   Unpersisted unpersisted_;
   std::optional<Error> persist_error_;  // why what collects could not be written at the last try

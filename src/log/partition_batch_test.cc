@@ -370,7 +370,6 @@ TEST(BatchTopicCrash, WhatCanBeReadInFrontOfDamageIsKeptWhereverTheNextStartDies
     machine.start();
     EXPECT_EQ(machine.marks().high_watermark, Offset{1}) << "step " << step;
     machine.expect_log({0}, kHalfABlock);
-    machine.sleep(seconds(1));
     EXPECT_TRUE(storage.exists(kUnsynced + ".damaged")) << "step " << step;
   }
 }
@@ -391,12 +390,12 @@ TEST(BatchTopicCrash, WhatIsAcknowledgedBehindADamagedMemoryOutlivesTheNextKill)
     {
       LogMachine machine(storage, options);
       machine.start();
-      for (std::uint64_t i = 1; i < 4; ++i) machine.append_ok(i, kHalfABlock);
+      for (std::uint64_t i = 11; i < 13; ++i) machine.append_ok(i, kHalfABlock);
       machine.die(SimCrash::kKill);
     }
     LogMachine machine(storage, options);
     machine.start();
-    machine.expect_log({0, 1, 2, 3}, kHalfABlock);
+    machine.expect_log({0, 11, 12}, kHalfABlock);
     EXPECT_TRUE(storage.exists(kUnsynced + ".damaged"));
   }
 }

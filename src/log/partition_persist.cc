@@ -168,7 +168,8 @@ void Partition::release_unsynced() {
   }
   const bool is_wanted = options_.commit == CommitPolicy::kBatch && !is_arena_unsupported_;
   const bool has_all = marks_.durable_end == marks_.high_watermark;
-  if (!is_wanted || !has_all || making_arena_ || context_.scheduler.now() < make_arena_at_) return;
+  const bool is_early = is_taking_in_ || making_arena_ || context_.scheduler.now() < make_arena_at_;
+  if (!is_wanted || !has_all || is_early) return;
   auto hold = background_.enter();
   if (!hold) return;
   context_.scheduler.spawn(make_arena_in_background(std::move(*hold)));
@@ -235,10 +236,15 @@ Task<Result<void>> Partition::take_in_unsynced() {
     taken_records += static_cast<std::uint64_t>(header->next_offset() - header->base_offset);
   }
   recovery_report_.unsynced_records = taken_records;
-  if (auto persisted = co_await persist_below(marks_.high_watermark); !persisted) {
+  is_taking_in_ = true;
+  const auto persisted = co_await persist_below(marks_.high_watermark);
+  is_taking_in_ = false;
+  if (!persisted) {
     // It stays in the file, and in memory for readers; on a full disk, later tries will write it.
     co_return Result<void>();
   }
+  // In front of every new append: behind one of those, what is left of it would seem to go on.
+  if (auto kept = co_await keep_damaged_unsynced(); !kept) co_return kept;
   if (options_.commit == CommitPolicy::kBatch) {
     co_await make_arena();
     co_return Result<void>();

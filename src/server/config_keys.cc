@@ -410,7 +410,7 @@ std::vector<ConfigKey> group_keys() {
           "groups.initial_rebalance_delay",
           "How long an empty group waits for more members when the first one joins. Kafka's "
           "group.initial.rebalance.delay.ms."),
-      number_key<FIELD(broker.groups.max_members), count_between(1, 1'000'000)>(
+      number_key<FIELD(broker.groups.max_members), count_between(1, 10'000)>(
           "groups.max_members", "Members of one group. Kafka's group.max.size."),
       number_key<FIELD(broker.groups.max_groups), count_between(1, 10'000'000)>(
           "groups.max_groups", "Groups of each shard."),
