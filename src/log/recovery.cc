@@ -164,7 +164,7 @@ class Recovery {
       if (!start && start.error().code() != ErrorCode::kCorrupt) break;
       std::optional<SealedIndex> seal;
       if (start) seal = co_await read_seal(start->header);
-      if (seal) co_return About{*start, std::move(*seal)};
+      if (seal) co_return About{*start, std::move(seal)};
       auto again = co_await read_own_start(file, number);
       const bool agree =
           start && again ? start->header == again->header : start.has_value() == again.has_value();
