@@ -1,7 +1,6 @@
 // Consumer groups for operators: DescribeGroups, ListGroups, DeleteGroups.
 
 #include <algorithm>
-#include <set>
 
 #include "broker/group_call.h"
 #include "broker/handlers.h"
@@ -49,8 +48,7 @@ kafka::DescribeGroupsResponse::Group tell(group::GroupDescription described) {
 Task<kafka::DescribeGroupsResponse> answer(Broker& broker, const kafka::DescribeGroupsRequest& request,
                                            std::int16_t) {
   kafka::DescribeGroupsResponse response;
-  const std::set<std::string> ids(request.groups.begin(), request.groups.end());  // each is told once
-  for (const std::string& id : ids) {
+  for (const std::string& id : each_once(request.groups)) {
     group::GroupDescription described;
     described.id = id;
     described.error = check_group_id(id, EmptyGroupId::kTaken);
@@ -90,7 +88,7 @@ Task<kafka::ListGroupsResponse> answer(Broker& broker, const kafka::ListGroupsRe
 Task<kafka::DeleteGroupsResponse> answer(Broker& broker, const kafka::DeleteGroupsRequest& request,
                                          std::int16_t) {
   kafka::DeleteGroupsResponse response;
-  for (const std::string& id : request.groups_names) {
+  for (const std::string& id : each_once(request.groups_names)) {
     kafka::DeleteGroupsResponse::Result& result = response.results.emplace_back();
     result.group_id = id;
     result.error_code = check_group_id(id, EmptyGroupId::kTaken);

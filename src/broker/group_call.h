@@ -1,7 +1,10 @@
 // on_coordinator: do work on a consumer group where it lives.
 #pragma once
 
+#include <set>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "broker/broker.h"
 #include "task/remote.h"
@@ -16,6 +19,17 @@ auto on_coordinator(Broker& home, const std::string& group, MakeTask& make_task)
   Peer& peer = home.coordinator_of(group);
   auto there = [&peer, &make_task] { return make_task(peer.broker->groups()); };
   co_return co_await call_on(home.scheduler(), *peer.scheduler, there);
+}
+
+// Each id once, in the order in which they were asked for: an answer is many times as large as a
+// question.
+inline std::vector<std::string> each_once(const std::vector<std::string>& ids) {
+  std::set<std::string_view> seen;
+  std::vector<std::string> once;
+  for (const std::string& id : ids) {
+    if (seen.insert(id).second) once.push_back(id);
+  }
+  return once;
 }
 
 // Whether the id can name a group. Some requests may name the one with an empty name, which very old

@@ -40,10 +40,12 @@ group::CommitRequest to_commit(const kafka::OffsetCommitRequest& request, const 
 template <typename AskedTopics>
 std::optional<std::vector<TopicPartition>> wanted_of(const std::optional<AskedTopics>& topics) {
   if (!topics) return std::nullopt;
+  std::set<TopicPartition> seen;  // each is told once
   std::vector<TopicPartition> wanted;
   for (const auto& topic : *topics) {
-    for (const std::int32_t partition : topic.partition_indexes)
-      wanted.push_back({topic.name, partition});
+    for (const std::int32_t partition : topic.partition_indexes) {
+      if (seen.insert({topic.name, partition}).second) wanted.push_back({topic.name, partition});
+    }
   }
   return wanted;
 }

@@ -89,7 +89,7 @@ TEST_F(GroupRequests, AMemberJoinsSyncsAndLivesOnWhicheverShardItAsks) {
     EXPECT_EQ(machine_.ask(beat, 4, shard).error_code, KafkaError::kNone) << shard;
 
   kafka::DescribeGroupsRequest describe;
-  describe.groups = {"billing", "unknown"};
+  describe.groups = {"billing", "unknown", "billing"};
   const auto described = machine_.ask(describe, 5);
   ASSERT_EQ(described.groups.size(), 2U);
   EXPECT_EQ(described.groups[0].group_state, "Stable");
@@ -158,13 +158,16 @@ TEST_F(GroupRequests, OffsetsAreCommittedAndFetchedInEveryVersionsWay) {
     EXPECT_EQ(fetched.topics[0].partitions[1].committed_offset, Offset{-1});
     EXPECT_EQ(fetched.topics[0].partitions[1].error_code, KafkaError::kNone);
   }
+  fetch.topics->at(0).partition_indexes = {0, 0, 1, 0};
+  EXPECT_EQ(machine_.ask(fetch, 7).topics.at(0).partitions.size(), 2U) << "each is told once";
   fetch.topics.reset();
   EXPECT_EQ(machine_.ask(fetch, 7).topics.at(0).partitions.size(), 1U);
 
-  fetch.groups.resize(2);
+  fetch.groups.resize(3);
   fetch.groups[0].group_id = "billing";
   fetch.groups[0].topics.reset();
   fetch.groups[1].group_id = "another";
+  fetch.groups[2] = fetch.groups[0];
   const auto fetched = machine_.ask(fetch, 8);
   ASSERT_EQ(fetched.groups.size(), 2U);
   EXPECT_EQ(fetched.groups[0].topics.at(0).partitions.at(0).committed_offset, Offset{5});
@@ -195,8 +198,9 @@ TEST_F(GroupRequests, GroupsOfAllShardsAreListedDeletedAndThereAgainAfterARestar
     EXPECT_EQ(commit(request), KafkaError::kNone);
   }
   kafka::DeleteGroupsRequest erase;
-  erase.groups_names = {"group-07", "unknown"};
+  erase.groups_names = {"group-07", "unknown", "group-07"};
   const auto erased = machine_.ask(erase, 2);
+  ASSERT_EQ(erased.results.size(), 2U);
   EXPECT_EQ(erased.results.at(0).error_code, KafkaError::kNone);
   EXPECT_EQ(erased.results.at(1).error_code, KafkaError::kGroupIdNotFound);
 

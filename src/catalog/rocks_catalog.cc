@@ -35,11 +35,10 @@ Result<void> to_result(const rocksdb::Status& status, std::string_view doing) {
   return {};
 }
 
-rocksdb::Options options_with(rocksdb::Env* env) {
+rocksdb::Options make_options() {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(kBlockCacheBytes);
   rocksdb::Options options;
-  if (env != nullptr) options.env = env;
   options.create_if_missing = true;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   options.compression = rocksdb::kNoCompression;
@@ -123,19 +122,18 @@ RocksCatalog::~RocksCatalog() {
   (void)database_->Close();  // everything was synced when it was acknowledged
 }
 
-Result<std::unique_ptr<RocksCatalog>> RocksCatalog::open(const std::string& directory,
-                                                         rocksdb::Env* env) {
+Result<std::unique_ptr<RocksCatalog>> RocksCatalog::open(const std::string& directory) {
   SpaceReserve reserve(directory);
   if (auto room = reserve.make_room(0); !room) return Unexpected(room.error());
   rocksdb::DB* database = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(options_with(env), directory, &database);
+  const rocksdb::Status status = rocksdb::DB::Open(make_options(), directory, &database);
   if (!status.ok()) return Unexpected(cannot_open(status, directory));
   return std::unique_ptr<RocksCatalog>(
       new RocksCatalog(std::unique_ptr<rocksdb::DB>(database), std::move(reserve)));
 }
 
 Result<std::unique_ptr<RocksCatalog>> RocksCatalog::open_to_read(const std::string& directory) {
-  rocksdb::Options options = options_with(nullptr);
+  rocksdb::Options options = make_options();
   options.create_if_missing = false;
   rocksdb::DB* database = nullptr;
   const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(options, directory, &database);

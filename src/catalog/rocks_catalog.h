@@ -22,24 +22,21 @@
 
 namespace rocksdb {
 class DB;
-class Env;
-}  // namespace rocksdb
+}
 
 namespace penstock::catalog {
 
 struct RocksCatalogStats {
-  std::uint64_t writes = 0;  // changes that were asked for and are durable
-  std::uint64_t syncs = 0;   // what they took
-  std::uint64_t failed_writes = 0;
+  std::uint64_t writes = 0;         // changes that were asked for and are durable
+  std::uint64_t syncs = 0;          // what they took
+  std::uint64_t failed_writes = 0;  // changes that were refused
 };
 
 class RocksCatalog final : public Catalog {
  public:
-  // Opens the database in `directory`, which exists, and makes it when there is none. `env` is
-  // RocksDB's; null: its default one. Blocks. Errors: kBusy (another process has it), kCorrupt,
-  // kNoSpace, kIo; the message says what to do.
-  static Result<std::unique_ptr<RocksCatalog>> open(const std::string& directory,
-                                                    rocksdb::Env* env = nullptr);
+  // Opens the database in `directory`, which exists, and makes it when there is none. Blocks. Errors:
+  // kCorrupt, kNoSpace, kIo (another process has it, too); the message says what to do.
+  static Result<std::unique_ptr<RocksCatalog>> open(const std::string& directory);
   // The same for reading only, beside nobody else's writes or beside a server's.
   static Result<std::unique_ptr<RocksCatalog>> open_to_read(const std::string& directory);
   ~RocksCatalog() override;
@@ -52,6 +49,7 @@ class RocksCatalog final : public Catalog {
   // Blocks until every call so far has ended on the catalog's thread.
   void finish() { pool_.finish_submitted(); }
 
+  // Any thread.
   RocksCatalogStats stats() const;
 
  private:

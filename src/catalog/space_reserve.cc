@@ -44,12 +44,12 @@ Result<void> SpaceReserve::make_room(std::uint64_t bytes) {
   std::error_code failed;
   const std::uint64_t free_bytes = fs::space(directory_, failed).free;
   if (failed) return {};  // then RocksDB shall say what is wrong with the place
-  if (free_bytes / kPlenty >= std::max(wanted_bytes_, kWriteTimes * bytes)) {
+  const std::uint64_t room_bytes =
+      align_up(std::max({wanted_bytes_ / kRoomShare, kMiB, kWriteTimes * bytes}), kMiB);
+  if (free_bytes / kPlenty >= std::max(wanted_bytes_, room_bytes)) {
     fill_up();
     return {};
   }
-  const std::uint64_t room_bytes =
-      align_up(std::max({wanted_bytes_ / kRoomShare, kMiB, kWriteTimes * bytes}), kMiB);
   if (can_take(room_bytes)) return {};
   const std::uint64_t cut_bytes = std::min(held_bytes_, room_bytes);
   fs::resize_file(path_, held_bytes_ - cut_bytes, failed);

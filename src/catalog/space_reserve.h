@@ -2,8 +2,7 @@
 //
 // RocksDB stops for good after a failed write, and as Debian builds it, with assertions, ends the
 // process. So it is never let near the end of the disk: a file beside the database holds space, and is
-// cut shorter, a little at a time, when what is left on the disk would not do. What is cut off is too
-// little for a segment, so the log does not take it.
+// cut shorter, as much as the next writes need at a time, when what is left on the disk would not do.
 //
 // Threading: one caller at a time; blocks.
 #pragma once

@@ -13,8 +13,6 @@ using kafka::KafkaError;
 // What waiting members are told by a server that stops: they look for the coordinator, and come back.
 constexpr KafkaError kGoAway = KafkaError::kNotCoordinator;
 
-constexpr std::string_view kDeadState = "Dead";
-
 }  // namespace
 
 GroupCoordinator::GroupCoordinator(Scheduler& scheduler, catalog::Catalog& catalog, Random& random,
@@ -83,34 +81,33 @@ GroupCoordinator::GroupRef GroupCoordinator::find_or_make(const std::string& id)
 
 // --- Members -------------------------------------------------------------------------------------
 
+KafkaError GroupCoordinator::without_group() const {
+  return is_released_ ? kGoAway : KafkaError::kUnknownMemberId;
+}
+
 Task<JoinAnswer> GroupCoordinator::join(std::string id, JoinRequest request) {
-  JoinAnswer refusal;
-  refusal.member_id = request.member.member_id;
-  const bool is_new = refusal.member_id.empty();
-  if (is_released_) {
-    refusal.error = kGoAway;
-  } else if (request.session_timeout < settings_.min_session_timeout ||
-             request.session_timeout > settings_.max_session_timeout) {
-    refusal.error = KafkaError::kInvalidSessionTimeout;
+  const std::string& member_id = request.member.member_id;
+  const bool is_new = member_id.empty();
+  if (is_released_) co_return JoinAnswer::refused(kGoAway, member_id);
+  if (request.session_timeout < settings_.min_session_timeout ||
+      request.session_timeout > settings_.max_session_timeout) {
+    co_return JoinAnswer::refused(KafkaError::kInvalidSessionTimeout, member_id);
   }
-  if (refusal.error != KafkaError::kNone) co_return refusal;
   const GroupRef group = is_new ? find_or_make(id) : find(id);
   if (group) co_return co_await group->join(std::move(request));
-  refusal.error = is_new ? KafkaError::kCoordinatorNotAvailable : KafkaError::kUnknownMemberId;
-  co_return refusal;
+  co_return JoinAnswer::refused(is_new ? KafkaError::kCoordinatorNotAvailable : without_group(),
+                                member_id);
 }
 
 Task<SyncAnswer> GroupCoordinator::sync(std::string id, SyncRequest request) {
   if (const GroupRef group = find(id)) co_return co_await group->sync(std::move(request));
-  SyncAnswer refusal;
-  refusal.error = is_released_ ? kGoAway : KafkaError::kUnknownMemberId;
-  co_return refusal;
+  co_return SyncAnswer::refused(without_group());
 }
 
 KafkaError GroupCoordinator::heartbeat(const std::string& id, const MemberIdentity& member,
                                        std::int32_t generation) {
-  if (const GroupRef group = find(id)) return group->heartbeat(member, generation);
-  return is_released_ ? kGoAway : KafkaError::kUnknownMemberId;
+  const GroupRef group = find(id);
+  return group ? group->heartbeat(member, generation) : without_group();
 }
 
 std::vector<KafkaError> GroupCoordinator::leave(const std::string& id,
@@ -118,7 +115,7 @@ std::vector<KafkaError> GroupCoordinator::leave(const std::string& id,
   std::vector<KafkaError> errors;
   const GroupRef group = find(id);
   for (const LeavingMember& member : members)
-    errors.push_back(group ? group->leave(member) : KafkaError::kUnknownMemberId);
+    errors.push_back(group ? group->leave(member) : without_group());
   return errors;
 }
 
@@ -191,7 +188,7 @@ GroupStats GroupCoordinator::stats() const {
 GroupDescription GroupCoordinator::describe(const std::string& id) const {
   GroupDescription described;
   described.id = id;
-  described.state = kDeadState;
+  described.state = to_string(GroupState::kDead);
   const GroupRef group = find(id);
   if (!group) return described;
   described.state = to_string(group->state());
@@ -281,7 +278,7 @@ Task<void> GroupCoordinator::expire_now_and_then(Gate::Hold) {
   }
 }
 
-// As Kafka does since KIP-496: what a group without members has committed, when it has been without for
+// As Kafka does since KIP-211: what a group without members has committed, when it has been without for
 // as long; what a group consumes no more, by its age; and what was committed without a group, by its
 // age.
 std::vector<TopicPartition> GroupCoordinator::expired_offsets(const Group& group,

@@ -118,6 +118,8 @@ class GroupCoordinator {
  private:
   using GroupRef = std::shared_ptr<Group>;
 
+  // What a member is told of a group that is not there.
+  kafka::KafkaError without_group() const;
   // Null when there is none.
   GroupRef find(const std::string& id) const;
   // Makes it when there is none; null when there are too many.

@@ -381,6 +381,33 @@ TEST_F(Groups, ALeaderThatSyncsTwiceAtOnceGivesOutOneAssignment) {
             bytes_of("first"));
 }
 
+TEST_F(Groups, AnAssignmentThatIsTooLargeToBeKeptIsRefused) {
+  const JoinAnswer joined = machine_.join(request());
+  const SyncAnswer refused =
+      machine_.sync(joined, {{joined.member_id, std::vector<std::byte>(17U << 20)}});
+  EXPECT_EQ(refused.error, KafkaError::kUnknownServerError);
+  EXPECT_EQ(machine_.state(), "PreparingRebalance");
+  EXPECT_EQ(machine_.catalog.write_count(), 0U);
+}
+
+TEST_F(Groups, AnAssignmentOfTheGenerationBeforeDoesNotEndTheWaitForThisOnes) {
+  const JoinAnswer first = machine_.join(request());
+  const WaitingSync of_first = machine_.start_sync(first, {{first.member_id, bytes_of("old")}});
+  JoinRequest changed = request(first.member_id);
+  changed.protocols[0].metadata = bytes_of("changed");
+  const JoinAnswer second = machine_.join(changed);
+  ASSERT_EQ(second.generation, first.generation + 1);
+  machine_.sleep(std::chrono::microseconds(50));
+  const WaitingSync kept = machine_.start_sync(second, {{second.member_id, bytes_of("new")}});
+  machine_.sleep(std::chrono::microseconds(60));  // the first one's write has ended
+  const WaitingSync repeated = machine_.start_sync(second, {{second.member_id, bytes_of("other")}});
+  machine_.sleep(milliseconds(1));
+  EXPECT_EQ((*of_first)->error, KafkaError::kRebalanceInProgress);
+  EXPECT_EQ((*repeated)->assignment, bytes_of("new"));
+  EXPECT_EQ(decode_group(kept_.at(group_key(GroupMachine::kGroup)))->members.at(0).assignment,
+            bytes_of("new"));
+}
+
 // ---- living and leaving
 
 TEST_F(Groups, AHeartbeatKeepsAMemberAndSilenceLosesIt) {

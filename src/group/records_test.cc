@@ -40,6 +40,18 @@ TEST(GroupRecords, EveryTruncationAndANewerVersionIsRefused) {
   EXPECT_EQ(decoded.error().code(), ErrorCode::kNotSupported);
 }
 
+// Arrays take more memory than their bytes, and decoding has a limit of it.
+TEST(GroupRecords, TheLargestGroupThatIsServedIsReadAgain) {
+  constexpr std::size_t kMostMembers = 10'000;
+  constexpr std::size_t kMostProtocols = 64;
+  GroupRecord group;
+  group.members.resize(kMostMembers);
+  for (MemberRecord& member : group.members) member.protocols.resize(kMostProtocols);
+  const auto decoded = decode_group(encode(group));
+  ASSERT_TRUE(decoded) << decoded.error().message();
+  EXPECT_EQ(decoded->members.size(), kMostMembers);
+}
+
 RC_GTEST_PROP(GroupRecords, KeysAreReadAsTheyWereWrittenAndNoGroupsKeysBeginAsAnothers,
               (const std::string& group, const std::string& other, const std::string& topic,
                std::int32_t partition)) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "group/records.h"
@@ -40,6 +41,13 @@ struct JoinedMember {
 };
 
 struct JoinAnswer {
+  static JoinAnswer refused(kafka::KafkaError error, std::string member_id) {
+    JoinAnswer answer;
+    answer.error = error;
+    answer.member_id = std::move(member_id);
+    return answer;
+  }
+
   kafka::KafkaError error = kafka::KafkaError::kNone;
   std::string member_id{};
   std::int32_t generation = -1;
@@ -64,6 +72,12 @@ struct SyncRequest {
 };
 
 struct SyncAnswer {
+  static SyncAnswer refused(kafka::KafkaError error) {
+    SyncAnswer answer;
+    answer.error = error;
+    return answer;
+  }
+
   kafka::KafkaError error = kafka::KafkaError::kNone;
   std::optional<std::string> protocol_type{};
   std::optional<std::string> protocol{};

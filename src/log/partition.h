@@ -261,7 +261,7 @@ class Partition {
   Task<void> make_arena_in_background(Gate::Hold hold);
   Task<void> make_arena();
   Task<Result<void>> take_in_unsynced();
-  void note_damaged_unsynced(std::string_view reason);
+  Task<Result<void>> note_damaged_unsynced(std::string reason);
   Task<Result<void>> keep_damaged_unsynced();
   Task<Result<void>> remove_unsynced();
   file::ArenaIdentity arena_identity() const;
@@ -355,8 +355,9 @@ class Partition {
   bool making_arena_ = false;
   bool is_arena_unsupported_ = false;
   Instant make_arena_at_;
-  bool is_taking_in_ = false;         // what an earlier life left; until then no memory is made
-  bool is_unsynced_damaged_ = false;  // what an earlier life left, and it is not set aside yet
+  bool is_taking_in_ = false;  // what an earlier life left; until then no memory is made
+  // That is damaged, and still in its place: as what it is to be kept.
+  std::optional<std::string> unsynced_aside_;
   Unpersisted unpersisted_;
   std::optional<Error> persist_error_;  // why what collects could not be written at the last try
   Instant persist_at_;

@@ -400,6 +400,27 @@ TEST(BatchTopicCrash, WhatIsAcknowledgedBehindADamagedMemoryOutlivesTheNextKill)
   }
 }
 
+TEST(BatchTopicCrash, EachMemoryThatCannotBeReadIsKeptUnderAnotherName) {
+  SimStorage storage;
+  for (const std::string suffix : {".damaged", ".damaged.2", ".damaged.3"}) {
+    {
+      LogMachine machine(storage, batch_options());
+      machine.start();
+      machine.append_ok(1);
+      machine.die(SimCrash::kKill);
+    }
+    storage.flip_bit(kUnsynced, FilePosition{3}, 1);
+    LogMachine machine(storage, batch_options());
+    machine.start();
+    ASSERT_EQ(machine.report().findings.size(), 1U);
+    EXPECT_TRUE(machine.report().findings[0].ends_with("kept as " + kUnsynced + suffix));
+    EXPECT_TRUE(storage.exists(kUnsynced + suffix));
+    EXPECT_TRUE(machine.stop());
+  }
+  EXPECT_TRUE(storage.exists(kUnsynced + ".damaged"));
+  EXPECT_TRUE(storage.exists(kUnsynced + ".damaged.2"));
+}
+
 // ---- refusing devices
 
 TEST(BatchTopicFence, WhatWasAcknowledgedIsServedAfterAFailedWriteAndWrittenByTheNextStart) {

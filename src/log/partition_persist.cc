@@ -15,6 +15,9 @@ namespace {
 constexpr std::string_view kUnsyncedFile = "unsynced";
 constexpr std::string_view kDamagedSuffix = ".damaged";
 
+// Of one partition, which has been damaged again and again, and nobody looked.
+constexpr int kMostKeptAside = 100;
+
 // Room for what is on its way to the device while as much again collects, twice.
 constexpr std::uint64_t kArenaBytesPerPersistBytes = 4;
 constexpr std::uint64_t kArenaBytesMin = kArenaBytesPerPersistBytes * kPersistBytesMin;
@@ -212,7 +215,7 @@ Task<Result<void>> Partition::take_in_unsynced() {
       co_await file::read_arena(context_.disk, unsynced_path(), arena_identity(), kArenaBytesMax);
   if (!left && left.error().code() != ErrorCode::kCorrupt) co_return Unexpected(left.error());
   if (!left) {
-    note_damaged_unsynced(left.error().message());
+    if (auto noted = co_await note_damaged_unsynced(left.error().message()); !noted) co_return noted;
     left = std::vector<file::ArenaRecord>();
   }
   std::uint64_t taken_records = 0;
@@ -226,8 +229,9 @@ Task<Result<void>> Partition::take_in_unsynced() {
       co_return Result<void>();
     }
     if (header->base_offset != marks_.append_end) {
-      note_damaged_unsynced(fmt::format("it goes on at offset {}, and the log ends at {}",
-                                        header->base_offset, marks_.append_end));
+      std::string reason = fmt::format("it goes on at offset {}, and the log ends at {}",
+                                       header->base_offset, marks_.append_end);
+      if (auto noted = co_await note_damaged_unsynced(std::move(reason)); !noted) co_return noted;
       break;
     }
     collecting(record.payload.size(), Commit::Acknowledged::kFromMemory)
@@ -252,20 +256,33 @@ Task<Result<void>> Partition::take_in_unsynced() {
   co_return co_await remove_unsynced();
 }
 
-void Partition::note_damaged_unsynced(std::string_view reason) {
-  is_unsynced_damaged_ = true;
+// Under a name that nothing has yet: what was kept of an earlier damage is somebody's evidence, too.
+Task<Result<void>> Partition::note_damaged_unsynced(std::string reason) {
+  std::string aside = unsynced_path() + std::string(kDamagedSuffix);
+  for (int number = 2;; ++number) {
+    const auto info = co_await context_.disk.info(aside);
+    if (!info && info.error().code() == ErrorCode::kNotFound) break;
+    if (!info) co_return Unexpected(info.error());
+    if (number > kMostKeptAside) {
+      co_return fail(ErrorCode::kExists, "{}: too many damaged files are kept as {}{}*: move them away",
+                     id_.to_string(), unsynced_path(), kDamagedSuffix);
+    }
+    aside = fmt::format("{}{}.{}", unsynced_path(), kDamagedSuffix, number);
+  }
   recovery_report_.findings.push_back(fmt::format(
       "{}: messages that were acknowledged from memory and not yet on the device are lost from offset "
-      "{} on: {}; the file is kept as {}{}",
-      id_.to_string(), marks_.append_end, reason, unsynced_path(), kDamagedSuffix));
+      "{} on: {}; the file is kept as {}",
+      id_.to_string(), marks_.append_end, reason, aside));
+  unsynced_aside_ = std::move(aside);
+  co_return Result<void>();
 }
 
 // Not before everything in it that can be read is durable, which has no other place until then.
 Task<Result<void>> Partition::keep_damaged_unsynced() {
-  if (!is_unsynced_damaged_) co_return Result<void>();
-  const std::string aside = unsynced_path() + std::string(kDamagedSuffix);
-  if (auto renamed = co_await context_.disk.rename(unsynced_path(), aside); !renamed) co_return renamed;
-  is_unsynced_damaged_ = false;
+  if (!unsynced_aside_) co_return Result<void>();
+  if (auto renamed = co_await context_.disk.rename(unsynced_path(), *unsynced_aside_); !renamed)
+    co_return renamed;
+  unsynced_aside_.reset();
   co_return co_await context_.disk.sync_directory(directory_);
 }
 

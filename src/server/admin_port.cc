@@ -115,6 +115,7 @@ class AdminPort::Handler final : public HttpHandler {
 
   Task<HttpResponse> metrics() {
     const AllShardStats shards = co_await ask_all(&AdminTarget::Shard::stats);
+    stats_.catalog = target_.catalog_stats();
     HttpResponse response = text(200, metrics_text(stats_, shards));
     response.content_type = kMetricsContentType;
     co_return response;

@@ -39,6 +39,7 @@ struct AdminTarget {
   using Outcomes = Result<std::vector<broker::ReopenOutcome>>;
 
   std::vector<Shard> shards;
+  std::function<catalog::RocksCatalogStats()> catalog_stats;  // from any thread
   Scheduler* controller = nullptr;
   std::function<Task<Outcomes>(std::string topic, std::optional<std::int32_t> partition)> reopen;
 };

@@ -64,6 +64,7 @@ class AdminPortTest : public testing::Test {
                                .stats = [&shard] { return shard.stats(); },
                                .broker_stats = [&shard] { return shard.broker_stats(); }});
     }
+    target.catalog_stats = [] { return catalog::RocksCatalogStats{.writes = 7}; };
     target.controller = &shards_[0].scheduler;
     target.reopen = [this](std::string topic, std::optional<std::int32_t> partition) {
       return reopen(std::move(topic), partition);
@@ -136,6 +137,7 @@ TEST_F(AdminPortTest, LivesWhileAllShardsAnswer) {
 TEST_F(AdminPortTest, AShardThatStandsStillKeepsNoMetricsOfOthersBack) {
   shards_[0].is_stuck = true;
   const HttpAnswer answer = ask("GET /metrics");
+  EXPECT_TRUE(answer.body.contains("penstock_catalog_writes_total 7\n")) << answer.body;
   EXPECT_EQ(answer.status, 200);
   EXPECT_TRUE(answer.head.contains("Content-Type: text/plain; version=0.0.4")) << answer.head;
   EXPECT_TRUE(answer.body.contains("penstock_shard_up{shard=\"0\"} 0\n")) << answer.body;

@@ -162,6 +162,10 @@ void check_together(const Config& config, Findings& findings) {
           config.broker.partition.segment_bytes);
   at_most("broker.max_message_bytes", static_cast<std::uint64_t>(config.broker.max_message_bytes),
           "server.max_request_bytes", config.max_request_bytes);
+  at_most("groups.min_session_timeout",
+          static_cast<std::uint64_t>(config.broker.groups.min_session_timeout.count()),
+          "groups.max_session_timeout",
+          static_cast<std::uint64_t>(config.broker.groups.max_session_timeout.count()));
   at_most("storage.commit_bytes", config.broker.partition.commit_bytes, "storage.pending_bytes",
           config.broker.partition.pending_bytes);
 }

@@ -61,6 +61,13 @@ TEST_F(ConfigTest, FileSetsValuesOfEveryType) {
   EXPECT_EQ(config->broker.partition.commit_bytes, 8192U);
 }
 
+TEST_F(ConfigTest, SessionTimeoutsThatNobodyCouldAskForAreRefused) {
+  const Result<Config> config = load({.file = file("[groups]\nmin_session_timeout = \"1h\"\n")});
+  ASSERT_FALSE(config);
+  EXPECT_TRUE(config.error().message().contains("groups.max_session_timeout"))
+      << config.error().message();
+}
+
 TEST_F(ConfigTest, FlagBeatsEnvironmentBeatsFileBeatsDefault) {
   const std::string path = file("[server]\nlisten = \"file:1\"\nshards = 1\nmax_connections = 11\n");
   const Result<Config> config = load({.file = path,

@@ -38,6 +38,7 @@ Connection::Connection(Scheduler& scheduler, SocketIo& io, Descriptor socket, Re
       io_(io),
       socket_(std::move(socket)),
       peer_(peer_name(socket_.get())),
+      client_host_(host_of(peer_)),
       handler_(handler),
       limits_(limits),
       budget_(scheduler, limits.inflight_bytes, shard_bytes),
@@ -139,7 +140,7 @@ void Connection::start(ReceivedFrame frame) {
 
 Task<void> Connection::handle(Exchange& exchange, SharedSlice frame, Gate::Hold) {
   Result<std::optional<kafka::ByteChain>> answer =
-      co_await handler_.handle(std::move(frame), host_of(peer_));
+      co_await handler_.handle(std::move(frame), client_host_);
   exchange.lease.release();
   if (answer && *answer) unsent_bytes_ += (*answer)->size();
   exchange.answer = std::move(answer);

@@ -89,6 +89,7 @@ class Connection {
   SocketIo& io_;
   Descriptor socket_;
   std::string peer_;
+  std::string client_host_;
   RequestHandler& handler_;
   const ConnectionLimits limits_;
   RequestBudget budget_;

@@ -96,6 +96,8 @@ constexpr Metric server_number(std::string_view name, Type type, std::string_vie
 }
 #define SERVER_GAUGE(name, unit, value, help) \
   server_number<[](const ServerStats& server) { return value; }>(name, Type::kGauge, unit, help)
+#define SERVER_COUNT(name, field, help) \
+  server_number<[](const ServerStats& server) { return server.field; }>(name, Type::kCounter, "", help)
 
 // --- Those with more to them ---------------------------------------------------------------------
 
@@ -197,6 +199,12 @@ constexpr Metric kServerMetrics[] = {
                  "What it cut off: parts of commits that were never acknowledged."),
     SERVER_GAUGE("penstock_recovery_findings", "", server.recovery.findings.size(),
                  "Damage that it found; each is in the log."),
+    SERVER_COUNT("penstock_catalog_writes_total", catalog.writes,
+                 "Changes of the catalog (consumer groups, committed offsets) that are durable."),
+    SERVER_COUNT("penstock_catalog_syncs_total", catalog.syncs,
+                 "What they took: changes that wait share a sync."),
+    SERVER_COUNT("penstock_catalog_failed_writes_total", catalog.failed_writes,
+                 "Changes that were refused: the disk is full, or the device failed."),
 };
 
 constexpr Metric kLogMetrics[] = {
@@ -340,6 +348,7 @@ constexpr Metric kLoopMetrics[] = {
 #undef COUNT
 #undef GAUGE
 #undef SERVER_GAUGE
+#undef SERVER_COUNT
 #undef RING_COUNT
 
 constexpr std::span<const Metric> kMetrics[] = {kServerMetrics, kLogMetrics,     kReadMetrics,

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "catalog/rocks_catalog.h"
 #include "log/recovery.h"
 #include "server/shard_stats.h"
 #include "task/clock.h"
@@ -28,6 +29,7 @@ struct ServerStats {
   bool uses_uring = false;
   Duration start_took{};           // until clients could connect
   log::RecoveryReport recovery{};  // of the start
+  catalog::RocksCatalogStats catalog{};
 };
 
 // By shard; nothing for one that did not answer in time.

@@ -192,6 +192,7 @@ Result<void> Server::open_admin_port() {
                              .stats = [asked_shard] { return asked_shard->stats(); },
                              .broker_stats = [asked_shard] { return asked_shard->broker_stats(); }});
   }
+  target.catalog_stats = [this] { return catalog_->stats(); };
   broker::Controller& controller = shards_.front()->broker().controller();
   target.controller = &shards_.front()->scheduler();
   target.reopen = [&controller](std::string topic, std::optional<std::int32_t> partition) {
