@@ -81,6 +81,7 @@ Broker::Broker(log::LogContext context, catalog::Catalog& catalog, const Setting
       settings_(settings),
       shard_(shard),
       groups_(context_.scheduler, catalog, context_.random, settings_.groups),
+      fetch_sessions_(context_.scheduler, context_.random, settings_, stats_.fetch_sessions, shard),
       retention_(*this, delete_what_is_not_kept),
       scrubbing_(*this, scrub),
       compaction_(*this, compact) {
