@@ -1,6 +1,7 @@
 #include "broker/broker.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <ranges>
 
 #include "base/crc32c.h"
@@ -80,6 +81,7 @@ Broker::Broker(log::LogContext context, catalog::Catalog& catalog, const Setting
                const std::string& data_directory, std::size_t shard)
     : context_(context),
       settings_(settings),
+      data_directory_(std::filesystem::absolute(data_directory).lexically_normal()),
       shard_(shard),
       groups_(context_.scheduler, catalog, context_.random, settings_.groups),
       producer_id_blocks_(context_.scheduler, catalog),
@@ -333,6 +335,14 @@ Task<Result<Response>> Broker::dispatch(SharedSlice frame, std::string client_ho
       co_return co_await serve<kafka::EndTxnRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kTxnOffsetCommit:
       co_return co_await serve<kafka::TxnOffsetCommitRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kOffsetForLeaderEpoch:
+      co_return co_await serve<kafka::OffsetForLeaderEpochRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kDescribeCluster:
+      co_return co_await serve<kafka::DescribeClusterRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kDescribeLogDirs:
+      co_return co_await serve<kafka::DescribeLogDirsRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kDescribeTopicPartitions:
+      co_return co_await serve<kafka::DescribeTopicPartitionsRequest>(*this, *request, stats, caller);
     default: break;
   }
   co_return fail(ErrorCode::kNotSupported, "{} is in the table of APIs but has no handler", api->name);

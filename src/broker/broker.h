@@ -107,6 +107,8 @@ class Broker {
   // --- For request handlers and the controller ---
 
   const Settings& settings() const { return settings_; }
+  // With all directories from the root on.
+  const std::string& data_directory() const { return data_directory_; }
   Scheduler& scheduler() { return context_.scheduler; }
   log::LogContext& context() { return context_; }
   const std::vector<Peer>& peers() const { return peers_; }
@@ -171,6 +173,7 @@ class Broker {
 
   log::LogContext context_;
   const Settings& settings_;
+  std::string data_directory_;
   std::size_t shard_;
   std::vector<Peer> peers_;
   group::GroupCoordinator groups_;

@@ -15,7 +15,10 @@
 #include "kafka/messages/delete_groups.h"
 #include "kafka/messages/delete_records.h"
 #include "kafka/messages/delete_topics.h"
+#include "kafka/messages/describe_cluster.h"
 #include "kafka/messages/describe_groups.h"
+#include "kafka/messages/describe_log_dirs.h"
+#include "kafka/messages/describe_topic_partitions.h"
 #include "kafka/messages/end_txn.h"
 #include "kafka/messages/fetch.h"
 #include "kafka/messages/find_coordinator.h"
@@ -29,6 +32,7 @@
 #include "kafka/messages/offset_commit.h"
 #include "kafka/messages/offset_delete.h"
 #include "kafka/messages/offset_fetch.h"
+#include "kafka/messages/offset_for_leader_epoch.h"
 #include "kafka/messages/produce.h"
 #include "kafka/messages/sync_group.h"
 #include "kafka/messages/txn_offset_commit.h"
@@ -104,5 +108,16 @@ Task<kafka::EndTxnResponse> answer(Broker& broker, const kafka::EndTxnRequest& r
 Task<kafka::TxnOffsetCommitResponse> answer(Broker& broker,
                                             const kafka::TxnOffsetCommitRequest& request,
                                             std::int16_t version);
+Task<kafka::OffsetForLeaderEpochResponse> answer(Broker& broker,
+                                                 const kafka::OffsetForLeaderEpochRequest& request,
+                                                 std::int16_t version);
+Task<kafka::DescribeClusterResponse> answer(Broker& broker,
+                                            const kafka::DescribeClusterRequest& request,
+                                            std::int16_t version);
+Task<kafka::DescribeLogDirsResponse> answer(Broker& broker,
+                                            const kafka::DescribeLogDirsRequest& request,
+                                            std::int16_t version);
+Task<kafka::DescribeTopicPartitionsResponse> answer(
+    Broker& broker, const kafka::DescribeTopicPartitionsRequest& request, std::int16_t version);
 
 }  // namespace penstock::broker
