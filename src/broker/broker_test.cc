@@ -354,7 +354,7 @@ TEST(BrokerRestart, APartitionThatCannotBeOpenedDoesNotKeepTheOthersFromBeingSer
 
 // ---- FindCoordinator
 
-TEST(FindCoordinator, OfAGroupIsThisBrokerAndOfATransactionNobodyWithAnErrorThatIsNotRetried) {
+TEST(FindCoordinator, OfAGroupAndOfATransactionIsThisBroker) {
   SimStorage storage;
   BrokerMachine machine(storage);
   machine.start();
@@ -372,7 +372,9 @@ TEST(FindCoordinator, OfAGroupIsThisBrokerAndOfATransactionNobodyWithAnErrorThat
   EXPECT_EQ(response.coordinators[1].error_code, KafkaError::kNone);
   EXPECT_EQ(response.coordinators[1].node_id, machine.settings().node_id);
   request.key_type = kafka::CoordinatorKeyType::kTransaction;
-  EXPECT_EQ(machine.ask(request, 4).coordinators[0].error_code, KafkaError::kUnsupportedVersion);
+  const auto of_transactions = machine.ask(request, 4);
+  EXPECT_EQ(of_transactions.coordinators[0].error_code, KafkaError::kNone);
+  EXPECT_EQ(of_transactions.coordinators[0].node_id, machine.settings().node_id);
   request.key_type = kafka::CoordinatorKeyType{7};
   EXPECT_EQ(machine.ask(request, 4).coordinators[0].error_code, KafkaError::kInvalidRequest);
 }

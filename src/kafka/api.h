@@ -46,6 +46,10 @@ enum class ApiKey : std::int16_t {
   kOffsetDelete = 47,
 };
 
+// Isolation levels of Fetch and ListOffsets (KIP-98): with this one a consumer sees nothing of
+// transactions that are open or aborted.
+inline constexpr std::int8_t kReadCommitted = 1;
+
 // The first flexible version of an API that has none.
 inline constexpr std::int16_t kNeverFlexible = std::numeric_limits<std::int16_t>::max();
 
@@ -82,11 +86,11 @@ inline constexpr std::array kApis = {
     ApiInfo{ApiKey::kCreateTopics, "CreateTopics", "2-7", "2-7", 5},
     ApiInfo{ApiKey::kDeleteTopics, "DeleteTopics", "1-6", "1-6", 4},
     ApiInfo{ApiKey::kDeleteRecords, "DeleteRecords", "0-2", "0-2", 2},
-    ApiInfo{ApiKey::kInitProducerId, "InitProducerId", "none", "0-4", 2},
-    ApiInfo{ApiKey::kAddPartitionsToTxn, "AddPartitionsToTxn", "none", "0-3", 3},
-    ApiInfo{ApiKey::kAddOffsetsToTxn, "AddOffsetsToTxn", "none", "0-3", 3},
-    ApiInfo{ApiKey::kEndTxn, "EndTxn", "none", "0-3", 3},
-    ApiInfo{ApiKey::kTxnOffsetCommit, "TxnOffsetCommit", "none", "0-3", 3},
+    ApiInfo{ApiKey::kInitProducerId, "InitProducerId", "0-4", "0-4", 2},
+    ApiInfo{ApiKey::kAddPartitionsToTxn, "AddPartitionsToTxn", "0-3", "0-3", 3},
+    ApiInfo{ApiKey::kAddOffsetsToTxn, "AddOffsetsToTxn", "0-3", "0-3", 3},
+    ApiInfo{ApiKey::kEndTxn, "EndTxn", "0-3", "0-3", 3},
+    ApiInfo{ApiKey::kTxnOffsetCommit, "TxnOffsetCommit", "0-3", "0-3", 3},
     ApiInfo{ApiKey::kDescribeConfigs, "DescribeConfigs", "none", "1-4", 4},
     ApiInfo{ApiKey::kAlterConfigs, "AlterConfigs", "none", "0-2", 2},
     ApiInfo{ApiKey::kCreatePartitions, "CreatePartitions", "none", "0-3", 2},
