@@ -42,8 +42,6 @@ final class Clients implements AutoCloseable {
         properties.put("key.serializer", "org.apache.kafka.common.serialization.StringSerializer");
         properties.put("value.serializer", "org.apache.kafka.common.serialization.StringSerializer");
         properties.put("delivery.timeout.ms", 20_000);
-        // The server has no InitProducerId yet.
-        properties.put("enable.idempotence", false);
         properties.put("request.timeout.ms", 10_000);
         properties.put("max.block.ms", 10_000);
         properties.putAll(options);

@@ -57,8 +57,8 @@ const sendNumbers = (topic, count, from = 0) =>
 const numbers = (count) => Array.from({ length: count }, (_, i) => String(i)).sort()
 
 // Reads `count` messages of `topic` in a group of its own: [{partition, message}].
-async function read(topic, count, group = `${topic}-reader`) {
-  const consumer = kafka.consumer({ groupId: group, maxWaitTimeInMs: 200 })
+async function read(topic, count, group = `${topic}-reader`, options = {}) {
+  const consumer = kafka.consumer({ groupId: group, maxWaitTimeInMs: 200, ...options })
   const seen = []
   await consumer.connect()
   try {
@@ -239,6 +239,60 @@ test('a group goes on where it has committed', async () => {
   await sendNumbers(topic, 8, 40)
   const after = await read(topic, 8, group)
   assert.deepEqual(after.map(({ message }) => Number(message.value)).sort(), [40, 41, 42, 43, 44, 45, 46, 47])
+})
+
+// Idempotence and transactions.
+
+const valuesOf = (seen) => seen.map(({ message }) => message.value.toString())
+
+test('an idempotent producer keeps its order', async () => {
+  const topic = await newTopic('idempotent', 1)
+  await withProducer(
+    async (producer) => {
+      for (let i = 0; i < 50; ++i) {
+        const [{ baseOffset }] = await producer.send({ topic, messages: [{ value: String(i) }] })
+        assert.equal(baseOffset, String(i))
+      }
+    },
+    { idempotent: true, maxInFlightRequests: 1 }
+  )
+  assert.deepEqual(valuesOf(await read(topic, 50)), Array.from({ length: 50 }, (_, i) => String(i)))
+})
+
+const transactional = (transactionalId) => ({ idempotent: true, maxInFlightRequests: 1, transactionalId })
+
+test('a transaction is seen whole or not at all', async () => {
+  const topics = [await newTopic('transaction', 1), await newTopic('transaction', 1)]
+  await withProducer(async (producer) => {
+    for (const value of ['kept', 'dropped', 'kept too']) {
+      const transaction = await producer.transaction()
+      for (const topic of topics) await transaction.send({ topic, messages: [{ value }] })
+      await (value === 'dropped' ? transaction.abort() : transaction.commit())
+    }
+  }, transactional(topics[0]))
+  for (const topic of topics) {
+    assert.deepEqual(valuesOf(await read(topic, 2)), ['kept', 'kept too'])
+    const all = await read(topic, 3, `${topic}-uncommitted`, { readUncommitted: true })
+    assert.deepEqual(valuesOf(all), ['kept', 'dropped', 'kept too'])
+  }
+})
+
+test('offsets are committed with the transaction', async () => {
+  const topic = await newTopic('offsets-in-transaction', 1)
+  const consumerGroupId = `${topic}-group`
+  await withProducer(async (producer) => {
+    for (const [offset, isKept] of [['5', true], ['7', false]]) {
+      const transaction = await producer.transaction()
+      await transaction.send({ topic, messages: [{ value: offset }] })
+      await transaction.sendOffsets({
+        consumerGroupId,
+        topics: [{ topic, partitions: [{ partition: 0, offset }] }],
+      })
+      await (isKept ? transaction.commit() : transaction.abort())
+      const [{ partitions }] = await admin.fetchOffsets({ groupId: consumerGroupId, topics: [topic] })
+      assert.equal(partitions[0].offset, '5')
+    }
+  }, transactional(topic))
 })
 
 // Administration.
