@@ -236,6 +236,26 @@ TEST(Topics, AskingForAMissingOneCreatesItIfThatIsAllowed) {
   EXPECT_EQ(machine.ask(request, 9).topics[0].error_code, KafkaError::kUnknownTopicOrPartition);
 }
 
+TEST(Topics, AreFoundByIdWithAnEmptyNameBesideItOrNone) {
+  SimStorage storage;
+  BrokerMachine machine(storage);
+  machine.start();
+  machine.create_topic("a");
+  kafka::MetadataRequest request;
+  request.topics = {{.name = "a"}};
+  const kafka::Uuid id = machine.ask(request, 12).topics[0].topic_id;
+  const kafka::Uuid other{{std::byte{1}}};
+  for (const std::optional<std::string>& name : {std::optional<std::string>(), {""}}) {
+    request.topics = {{.name = name, .topic_id = id}, {.name = name, .topic_id = other}};
+    const auto response = machine.ask(request, 12);
+    EXPECT_EQ(response.topics[0].name, "a");
+    EXPECT_EQ(response.topics[0].error_code, KafkaError::kNone);
+    EXPECT_EQ(response.topics[1].name, std::nullopt);
+    EXPECT_EQ(response.topics[1].topic_id, other);
+    EXPECT_EQ(response.topics[1].error_code, KafkaError::kUnknownTopicId);
+  }
+}
+
 TEST(Topics, NullMeansAllOfThemAndEmptyMeansNoneExceptInVersion0) {
   SimStorage storage;
   BrokerMachine machine(storage);
