@@ -19,7 +19,7 @@ using std::chrono::seconds;
 // ---- ApiVersions
 
 TEST(ApiVersions, SaysWhatTheTableOfApisSays) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage);
   machine.start();
   for (std::int16_t version = 0; version <= 3; ++version) {
@@ -38,7 +38,7 @@ TEST(ApiVersions, SaysWhatTheTableOfApisSays) {
 }
 
 TEST(ApiVersions, InAnUnknownVersionIsAnsweredInVersion0) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage);
   machine.start();
   // Key 18, version 9, correlation id 77, no client id; the rest nobody here can read.
@@ -55,7 +55,7 @@ TEST(ApiVersions, InAnUnknownVersionIsAnsweredInVersion0) {
 }
 
 TEST(ApiVersions, AClientNameThatKafkaRefusesIsRefused) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage);
   machine.start();
   for (const std::string name : {"", "-a", "a-", "a b", "a/b", "a\n"}) {
@@ -69,7 +69,7 @@ TEST(ApiVersions, AClientNameThatKafkaRefusesIsRefused) {
 // ---- what ends a connection
 
 TEST(BrokerRequest, AnUnknownApiOrVersionClosesTheConnection) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage);
   machine.start();
   const auto closes = [&machine](std::uint8_t key, std::uint8_t version) {
@@ -84,7 +84,7 @@ TEST(BrokerRequest, AnUnknownApiOrVersionClosesTheConnection) {
 }
 
 TEST(BrokerRequest, BytesThatAreNoRequestCloseTheConnection) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage);
   machine.start();
   EXPECT_FALSE(machine.handle({}));
@@ -95,7 +95,7 @@ TEST(BrokerRequest, BytesThatAreNoRequestCloseTheConnection) {
 // ---- topics
 
 TEST(Topics, AreCreatedDescribedAndDeleted) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachineOptions options;
   options.settings.advertised_host = "broker.example";
   options.settings.node_id = 3;
@@ -124,7 +124,7 @@ TEST(Topics, AreCreatedDescribedAndDeleted) {
 }
 
 TEST(Topics, ADeletedNameCanBeUsedAgainAndIsEmpty) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage);
   machine.start();
   machine.create_topic("orders");
@@ -137,7 +137,7 @@ TEST(Topics, ADeletedNameCanBeUsedAgainAndIsEmpty) {
 }
 
 TEST(Topics, BadRequestsAreRefusedWithKafkasCodes) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachineOptions options;
   options.settings.max_partitions = 10;
   BrokerMachine machine(storage, options);
@@ -178,7 +178,7 @@ TEST(Topics, BadRequestsAreRefusedWithKafkasCodes) {
 }
 
 TEST(Topics, ValidateOnlyCreatesNothing) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage);
   machine.start();
   kafka::CreateTopicsRequest request;
@@ -194,7 +194,7 @@ TEST(Topics, ValidateOnlyCreatesNothing) {
 }
 
 TEST(Topics, AskingForAMissingOneCreatesItIfThatIsAllowed) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachineOptions options;
   options.settings.default_partitions = 3;
   BrokerMachine machine(storage, options);
@@ -215,7 +215,7 @@ TEST(Topics, AskingForAMissingOneCreatesItIfThatIsAllowed) {
 }
 
 TEST(Topics, NullMeansAllOfThemAndEmptyMeansNoneExceptInVersion0) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage);
   machine.start();
   machine.create_topic("a");
@@ -231,11 +231,28 @@ TEST(Topics, NullMeansAllOfThemAndEmptyMeansNoneExceptInVersion0) {
 
 // ---- restarts
 
+TEST(Topics, AFullCatalogRefusesADeletionAndTheTopicIsServedAsBefore) {
+  BrokerStorage storage;
+  BrokerMachine machine(storage);
+  machine.start();
+  ASSERT_EQ(machine.create_topic("orders"), KafkaError::kNone);
+  machine.catalog().fail_with(Error(ErrorCode::kNoSpace, "full"));
+  kafka::DeleteTopicsRequest request;
+  request.topic_names = {"orders"};
+  const auto refused = machine.ask(request, 5).responses.at(0);
+  EXPECT_EQ(refused.error_code, KafkaError::kKafkaStorageError);
+  EXPECT_TRUE(refused.error_message->contains("DeleteRecords")) << *refused.error_message;
+  EXPECT_EQ(machine.produce("orders", batch_of({"x"})).error_code, KafkaError::kNone);
+  EXPECT_EQ(machine.create_topic("more"), KafkaError::kKafkaStorageError);
+  machine.catalog().fail_with(std::nullopt);
+  EXPECT_EQ(machine.delete_topic("orders"), KafkaError::kNone);
+}
+
 TEST(BrokerRestart, TopicsAndAcknowledgedRecordsAreThereAgain) {
   // So large that one batch has no next segment prepared.
   const BrokerMachineOptions options{.smallest_segment_bytes = 64 * kKiB};
   for (const bool clean : {true, false}) {
-    SimStorage storage;
+    BrokerStorage storage;
     {
       BrokerMachine machine(storage, options);
       machine.start();
@@ -266,7 +283,7 @@ TEST(BrokerRestart, TopicsAndAcknowledgedRecordsAreThereAgain) {
 
 TEST(BrokerRestart, ATopicThatWasBeingDeletedIsThereOrIsNot) {
   for (std::uint64_t step = 0; step < 60; ++step) {
-    SimStorage storage;
+    BrokerStorage storage;
     bool acknowledged = false;
     {
       BrokerMachine machine(storage);
@@ -292,7 +309,7 @@ TEST(BrokerRestart, ATopicThatWasBeingDeletedIsThereOrIsNot) {
 }
 
 TEST(BrokerRestart, APartitionThatCannotBeOpenedDoesNotKeepTheOthersFromBeingServed) {
-  SimStorage storage;
+  BrokerStorage storage;
   {
     BrokerMachine machine(storage);
     machine.start();
@@ -313,7 +330,7 @@ TEST(BrokerRestart, APartitionThatCannotBeOpenedDoesNotKeepTheOthersFromBeingSer
 // ---- FindCoordinator
 
 TEST(FindCoordinator, OfAGroupIsThisBrokerAndOfATransactionNobodyWithAnErrorThatIsNotRetried) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage);
   machine.start();
   kafka::FindCoordinatorRequest request;

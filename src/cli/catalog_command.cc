@@ -1,8 +1,11 @@
 #include "cli/catalog_command.h"
 
+#include <algorithm>
+#include <array>
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "broker/topic_records.h"
 #include "catalog/rocks_catalog.h"
 #include "cli/exit_code.h"
 #include "cli/text.h"
@@ -85,25 +88,99 @@ void print_offset_json(const group::OffsetKey& key, const group::OffsetRecord& r
              console);
 }
 
-// One record; kCorrupt names its key.
-Result<void> print_entry(const catalog::Entry& entry, bool as_json, Console& console) {
-  const auto context = [&entry](const Error& error) {
-    return Unexpected(error.context(fmt::format("the record of {}", shown(entry.key))));
-  };
-  if (entry.key.starts_with(group::kGroupPrefix)) {
-    const auto id = group::decode_group_key(entry.key);
-    const auto record = group::decode_group(entry.value);
-    if (!id) return context(id.error());
-    if (!record) return context(record.error());
-    (as_json ? print_group_json : print_group)(*id, *record, console);
-    return {};
-  }
+std::string settings_text(const broker::TopicSettings& settings) {
+  std::string text;
+  for (const auto& [name, value] : settings.entries()) text += fmt::format(", {}={}", name, value);
+  return text;
+}
+
+void print_topic(const broker::Topic& topic, Console& console) {
+  console.print("topic {}: id {}, {}, leader epoch {}, created {}{}\n", topic.name,
+                to_hex(topic.id.bytes),
+                count_of(static_cast<std::uint64_t>(topic.partition_count), "partition"),
+                topic.leader_epoch, utc_time(topic.created_ms), settings_text(topic.settings));
+}
+
+void print_topic_json(const broker::Topic& topic, Console& console) {
+  Json settings = Json::object();
+  for (const auto& [name, value] : topic.settings.entries()) settings[name] = value;
+  write_json({{"type", "topic"},
+              {"topic", topic.name},
+              {"id", to_hex(topic.id.bytes)},
+              {"partitions", topic.partition_count},
+              {"leader_epoch", topic.leader_epoch},
+              {"created_ms", topic.created_ms},
+              {"settings", std::move(settings)}},
+             console);
+}
+
+void print_deleted_topic(const broker::DeletedTopic& topic, Console& console) {
+  console.print("deleted topic {}: id {}, deleted {}, its files are not all gone\n", topic.name,
+                to_hex(topic.id.bytes), utc_time(topic.deleted_ms));
+}
+
+void print_deleted_topic_json(const broker::DeletedTopic& topic, Console& console) {
+  write_json({{"type", "deleted_topic"},
+              {"topic", topic.name},
+              {"id", to_hex(topic.id.bytes)},
+              {"deleted_ms", topic.deleted_ms}},
+             console);
+}
+
+Result<void> print_topic_entry(const catalog::Entry& entry, bool as_json, Console& console) {
+  const auto topic = broker::decode_topic(entry);
+  if (!topic) return Unexpected(topic.error());
+  (as_json ? print_topic_json : print_topic)(*topic, console);
+  return {};
+}
+
+Result<void> print_deleted_topic_entry(const catalog::Entry& entry, bool as_json, Console& console) {
+  const auto topic = broker::decode_deleted_topic(entry);
+  if (!topic) return Unexpected(topic.error());
+  (as_json ? print_deleted_topic_json : print_deleted_topic)(*topic, console);
+  return {};
+}
+
+Result<void> print_group_entry(const catalog::Entry& entry, bool as_json, Console& console) {
+  const auto id = group::decode_group_key(entry.key);
+  if (!id) return Unexpected(id.error());
+  const auto record = group::decode_group(entry.value);
+  if (!record) return Unexpected(record.error());
+  (as_json ? print_group_json : print_group)(*id, *record, console);
+  return {};
+}
+
+Result<void> print_offset_entry(const catalog::Entry& entry, bool as_json, Console& console) {
   const auto key = group::decode_offset_key(entry.key);
+  if (!key) return Unexpected(key.error());
   const auto record = group::decode_offset(entry.value);
-  if (!key) return context(key.error());
-  if (!record) return context(record.error());
+  if (!record) return Unexpected(record.error());
   (as_json ? print_offset_json : print_offset)(*key, *record, console);
   return {};
+}
+
+// What is known of a kind of records.
+struct RecordKind {
+  std::string_view prefix;
+  Result<void> (*print)(const catalog::Entry&, bool as_json, Console&);
+};
+constexpr std::array kRecordKinds{
+    RecordKind{broker::kTopicPrefix, print_topic_entry},
+    RecordKind{broker::kDeletedTopicPrefix, print_deleted_topic_entry},
+    RecordKind{group::kGroupPrefix, print_group_entry},
+    RecordKind{group::kOffsetPrefix, print_offset_entry},
+};
+
+// One record; kCorrupt and kNotSupported name its key.
+Result<void> print_entry(const catalog::Entry& entry, bool as_json, Console& console) {
+  const auto* kind = std::ranges::find_if(
+      kRecordKinds, [&](const RecordKind& known) { return entry.key.starts_with(known.prefix); });
+  const auto printed =
+      kind == kRecordKinds.end()
+          ? Result<void>(fail(ErrorCode::kNotSupported, "no kind of record that is known here"))
+          : kind->print(entry, as_json, console);
+  if (printed) return {};
+  return Unexpected(printed.error().context(fmt::format("the record of {}", shown(entry.key))));
 }
 
 int run_dump(const CatalogOptions& options, Console& console) {
@@ -131,8 +208,8 @@ int run_dump(const CatalogOptions& options, Console& console) {
 }  // namespace
 
 void add_catalog_command(CLI::App& app, Console& console, int& exit_code) {
-  CLI::App& catalog =
-      *app.add_subcommand("catalog", "Look at what a server keeps besides messages: consumer groups");
+  CLI::App& catalog = *app.add_subcommand(
+      "catalog", "Look at what a server keeps besides messages: topics and consumer groups");
   catalog.require_subcommand(1);
   catalog.footer("Example:\n  penstock catalog dump ./data");
 
