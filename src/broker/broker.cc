@@ -252,7 +252,7 @@ Task<Result<Response>> Broker::dispatch(SharedSlice frame, std::string client_ho
   const std::int16_t version = header.api_version;
 
   const kafka::ApiInfo* api = kafka::find_api(header.api_key);
-  if (api == nullptr) {
+  if (api == nullptr || !api->is_served()) {
     co_return fail(ErrorCode::kNotSupported, "request with API key {}, which is not served",
                    static_cast<int>(header.api_key));
   }
@@ -306,6 +306,7 @@ Task<Result<Response>> Broker::dispatch(SharedSlice frame, std::string client_ho
       co_return co_await serve<kafka::ListGroupsRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kDeleteGroups:
       co_return co_await serve<kafka::DeleteGroupsRequest>(*this, *request, stats, caller);
+    default: break;
   }
   co_return fail(ErrorCode::kNotSupported, "{} is in the table of APIs but has no handler", api->name);
 }

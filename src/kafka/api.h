@@ -1,7 +1,8 @@
 // The APIs that Penstock speaks, and in which versions.
 //
 // kApis is the one table: the ApiVersions answer, the header versions, the codec's version checks and
-// the flexible encoding all come from it.
+// the flexible encoding all come from it. An API that is advertised as "none" has its codec here and is
+// not served: to clients it is unknown.
 #pragma once
 
 #include <algorithm>
@@ -32,7 +33,16 @@ enum class ApiKey : std::int16_t {
   kCreateTopics = 19,
   kDeleteTopics = 20,
   kDeleteRecords = 21,
+  kInitProducerId = 22,
+  kAddPartitionsToTxn = 24,
+  kAddOffsetsToTxn = 25,
+  kEndTxn = 26,
+  kTxnOffsetCommit = 28,
+  kDescribeConfigs = 32,
+  kAlterConfigs = 33,
+  kCreatePartitions = 37,
   kDeleteGroups = 42,
+  kIncrementalAlterConfigs = 44,
   kOffsetDelete = 47,
 };
 
@@ -45,6 +55,8 @@ struct ApiInfo {
   Versions advertised;          // what the ApiVersions response says
   Versions implemented;         // what the codec can decode and encode
   std::int16_t first_flexible;  // from here on: compact lengths, tagged fields, newer headers
+
+  constexpr bool is_served() const { return !advertised.is_none(); }
 };
 
 inline constexpr std::array kApis = {
@@ -70,17 +82,26 @@ inline constexpr std::array kApis = {
     ApiInfo{ApiKey::kCreateTopics, "CreateTopics", "2-7", "2-7", 5},
     ApiInfo{ApiKey::kDeleteTopics, "DeleteTopics", "1-6", "1-6", 4},
     ApiInfo{ApiKey::kDeleteRecords, "DeleteRecords", "0-2", "0-2", 2},
+    ApiInfo{ApiKey::kInitProducerId, "InitProducerId", "none", "0-4", 2},
+    ApiInfo{ApiKey::kAddPartitionsToTxn, "AddPartitionsToTxn", "none", "0-3", 3},
+    ApiInfo{ApiKey::kAddOffsetsToTxn, "AddOffsetsToTxn", "none", "0-3", 3},
+    ApiInfo{ApiKey::kEndTxn, "EndTxn", "none", "0-3", 3},
+    ApiInfo{ApiKey::kTxnOffsetCommit, "TxnOffsetCommit", "none", "0-3", 3},
+    ApiInfo{ApiKey::kDescribeConfigs, "DescribeConfigs", "none", "1-4", 4},
+    ApiInfo{ApiKey::kAlterConfigs, "AlterConfigs", "none", "0-2", 2},
+    ApiInfo{ApiKey::kCreatePartitions, "CreatePartitions", "none", "0-3", 2},
     ApiInfo{ApiKey::kDeleteGroups, "DeleteGroups", "0-2", "0-2", 2},
+    ApiInfo{ApiKey::kIncrementalAlterConfigs, "IncrementalAlterConfigs", "none", "0-1", 1},
     ApiInfo{ApiKey::kOffsetDelete, "OffsetDelete", "0", "0", kNeverFlexible},
 };
 
-// The table's row, or null for an API that Penstock does not speak.
+// The table's row, or null for an API that is not in it.
 constexpr const ApiInfo* find_api(ApiKey key) {
   const auto* found = std::ranges::find(kApis, key, &ApiInfo::key);
   return found == kApis.end() ? nullptr : found;
 }
 
-// "Fetch", or "unknown" for an API that Penstock does not speak.
+// "Fetch", or "unknown" for an API that is not in the table.
 constexpr std::string_view to_string(ApiKey key) {
   const ApiInfo* api = find_api(key);
   return api == nullptr ? "unknown" : api->name;

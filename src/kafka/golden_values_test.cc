@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include "kafka/frame.h"
 #include "kafka/golden_vectors_for_test.h"
 #include "kafka/messages/api_versions.h"
 #include "kafka/messages/create_topics.h"
@@ -26,23 +25,6 @@
 
 namespace penstock::kafka {
 namespace {
-
-// The "single" vector of this message. Records in it are views into the vectors, which stay.
-template <typename Message>
-Message golden(std::int16_t version) {
-  const GoldenVector& vector = golden_vector(Message::kName, version, "single");
-  const ByteView body = vector.is_request()
-                            ? parse_request(vector.frame).value().body
-                            : parse_response(vector.frame, Message::kApi, version).value().body;
-  return decode<Message>(body, version).value();
-}
-
-// The vectors' rule for ids: bytes that count up.
-Uuid uuid_from(int first) {
-  Uuid uuid;
-  for (std::byte& byte : uuid.bytes) byte = static_cast<std::byte>(first++);
-  return uuid;
-}
 
 TEST(GoldenValues, EveryFieldOfProduceRequestVersion8) {
   const auto records = bytes_from_hex("0a0d101316");

@@ -10,15 +10,23 @@
 
 #include "kafka/frame.h"
 #include "kafka/golden_vectors_for_test.h"
+#include "kafka/messages/add_offsets_to_txn.h"
+#include "kafka/messages/add_partitions_to_txn.h"
+#include "kafka/messages/alter_configs.h"
 #include "kafka/messages/api_versions.h"
+#include "kafka/messages/create_partitions.h"
 #include "kafka/messages/create_topics.h"
 #include "kafka/messages/delete_groups.h"
 #include "kafka/messages/delete_records.h"
 #include "kafka/messages/delete_topics.h"
+#include "kafka/messages/describe_configs.h"
 #include "kafka/messages/describe_groups.h"
+#include "kafka/messages/end_txn.h"
 #include "kafka/messages/fetch.h"
 #include "kafka/messages/find_coordinator.h"
 #include "kafka/messages/heartbeat.h"
+#include "kafka/messages/incremental_alter_configs.h"
+#include "kafka/messages/init_producer_id.h"
 #include "kafka/messages/join_group.h"
 #include "kafka/messages/leave_group.h"
 #include "kafka/messages/list_groups.h"
@@ -29,6 +37,7 @@
 #include "kafka/messages/offset_fetch.h"
 #include "kafka/messages/produce.h"
 #include "kafka/messages/sync_group.h"
+#include "kafka/messages/txn_offset_commit.h"
 
 namespace penstock::kafka {
 
@@ -92,7 +101,12 @@ using AllMessages =
                 ListGroupsResponse, ApiVersionsRequest, ApiVersionsResponse, CreateTopicsRequest,
                 CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse, DeleteRecordsRequest,
                 DeleteRecordsResponse, DeleteGroupsRequest, DeleteGroupsResponse, OffsetDeleteRequest,
-                OffsetDeleteResponse>;
+                OffsetDeleteResponse, DescribeConfigsRequest, DescribeConfigsResponse,
+                AlterConfigsRequest, AlterConfigsResponse, IncrementalAlterConfigsRequest,
+                IncrementalAlterConfigsResponse, CreatePartitionsRequest, CreatePartitionsResponse,
+                InitProducerIdRequest, InitProducerIdResponse, AddPartitionsToTxnRequest,
+                AddPartitionsToTxnResponse, AddOffsetsToTxnRequest, AddOffsetsToTxnResponse,
+                EndTxnRequest, EndTxnResponse, TxnOffsetCommitRequest, TxnOffsetCommitResponse>;
 
 template <typename Message>
 concept Request = requires { typename Message::Response; };

@@ -8,15 +8,23 @@
 #include "base/assert.h"
 #include "kafka/frame.h"
 #include "kafka/message.h"
+#include "kafka/messages/add_offsets_to_txn.h"
+#include "kafka/messages/add_partitions_to_txn.h"
+#include "kafka/messages/alter_configs.h"
 #include "kafka/messages/api_versions.h"
+#include "kafka/messages/create_partitions.h"
 #include "kafka/messages/create_topics.h"
 #include "kafka/messages/delete_groups.h"
 #include "kafka/messages/delete_records.h"
 #include "kafka/messages/delete_topics.h"
+#include "kafka/messages/describe_configs.h"
 #include "kafka/messages/describe_groups.h"
+#include "kafka/messages/end_txn.h"
 #include "kafka/messages/fetch.h"
 #include "kafka/messages/find_coordinator.h"
 #include "kafka/messages/heartbeat.h"
+#include "kafka/messages/incremental_alter_configs.h"
+#include "kafka/messages/init_producer_id.h"
 #include "kafka/messages/join_group.h"
 #include "kafka/messages/leave_group.h"
 #include "kafka/messages/list_groups.h"
@@ -27,6 +35,7 @@
 #include "kafka/messages/offset_fetch.h"
 #include "kafka/messages/produce.h"
 #include "kafka/messages/sync_group.h"
+#include "kafka/messages/txn_offset_commit.h"
 
 namespace penstock::kafka {
 namespace {
@@ -65,6 +74,15 @@ void try_frame(ByteView bytes) {
     case ApiKey::kDeleteRecords: return try_request<DeleteRecordsRequest>(*frame);
     case ApiKey::kDeleteGroups: return try_request<DeleteGroupsRequest>(*frame);
     case ApiKey::kOffsetDelete: return try_request<OffsetDeleteRequest>(*frame);
+    case ApiKey::kDescribeConfigs: return try_request<DescribeConfigsRequest>(*frame);
+    case ApiKey::kAlterConfigs: return try_request<AlterConfigsRequest>(*frame);
+    case ApiKey::kIncrementalAlterConfigs: return try_request<IncrementalAlterConfigsRequest>(*frame);
+    case ApiKey::kCreatePartitions: return try_request<CreatePartitionsRequest>(*frame);
+    case ApiKey::kInitProducerId: return try_request<InitProducerIdRequest>(*frame);
+    case ApiKey::kAddPartitionsToTxn: return try_request<AddPartitionsToTxnRequest>(*frame);
+    case ApiKey::kAddOffsetsToTxn: return try_request<AddOffsetsToTxnRequest>(*frame);
+    case ApiKey::kEndTxn: return try_request<EndTxnRequest>(*frame);
+    case ApiKey::kTxnOffsetCommit: return try_request<TxnOffsetCommitRequest>(*frame);
   }
 }
 

@@ -130,6 +130,7 @@ void write_longest_turns(const Shard& shard, const std::string& label, Samples& 
 
 void write_requests(const Shard& shard, const std::string& label, Samples& samples) {
   for (std::size_t i = 0; i < kafka::kApis.size(); ++i) {
+    if (!kafka::kApis[i].is_served()) continue;
     samples.add(fmt::format("{},api=\"{}\"", label, kafka::kApis[i].name),
                 shard.broker.apis[i].requests);
   }
@@ -137,6 +138,7 @@ void write_requests(const Shard& shard, const std::string& label, Samples& sampl
 
 void write_errors(const Shard& shard, const std::string& label, Samples& samples) {
   for (std::size_t i = 0; i < kafka::kApis.size(); ++i) {
+    if (!kafka::kApis[i].is_served()) continue;
     for (const broker::ErrorClass error_class : broker::kErrorClasses) {
       samples.add(fmt::format("{},api=\"{}\",class=\"{}\"", label, kafka::kApis[i].name,
                               broker::to_string(error_class)),
