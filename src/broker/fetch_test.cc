@@ -45,7 +45,7 @@ class Fetch : public ::testing::Test {
     return sizes;
   }
 
-  SimStorage storage_;
+  BrokerStorage storage_;
   BrokerMachine machine_;
 };
 
@@ -258,7 +258,7 @@ BrokerMachineOptions in_milliseconds() {
 }
 
 TEST(FetchEnd, NothingIsToldToAFetchThatEndedWhileItsTopicWasBeingDeleted) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage, in_milliseconds());
   machine.start();
   machine.create_topic("orders");
@@ -284,7 +284,7 @@ TEST(FetchEnd, NothingIsToldToAFetchThatEndedWhileItsTopicWasBeingDeleted) {
 }
 
 TEST(FetchEnd, NothingIsToldToAFetchThatEndsInTheTurnInWhichACommitDoes) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage, in_milliseconds());
   machine.start();
   machine.create_topic("orders");
@@ -320,7 +320,7 @@ TEST_F(Fetch, WaitingOnesAnswerWhenTheyAreReleased) {
 TEST_F(Fetch, DamageIsAnErrorAndNeverServed) {
   machine_.produce("orders", batch_of({"a"}));
   ASSERT_TRUE(machine_.stop());
-  SimStorage& storage = storage_;
+  BrokerStorage& storage = storage_;
   storage.flip_bit("/data/topics/orders/0/00000000000000000001.seg", log::kFirstCommit + 100, 1);
   machine_.disk.kill();
   BrokerMachine machine(storage);

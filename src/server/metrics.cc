@@ -201,8 +201,9 @@ constexpr Metric kServerMetrics[] = {
                  "What it cut off: parts of commits that were never acknowledged."),
     SERVER_GAUGE("penstock_recovery_findings", "", server.recovery.findings.size(),
                  "Damage that it found; each is in the log."),
-    SERVER_COUNT("penstock_catalog_writes_total", catalog.writes,
-                 "Changes of the catalog (consumer groups, committed offsets) that are durable."),
+    SERVER_COUNT(
+        "penstock_catalog_writes_total", catalog.writes,
+        "Changes of the catalog (topics, consumer groups, committed offsets) that are durable."),
     SERVER_COUNT("penstock_catalog_syncs_total", catalog.syncs,
                  "What they took: changes that wait share a sync."),
     SERVER_COUNT("penstock_catalog_failed_writes_total", catalog.failed_writes,
