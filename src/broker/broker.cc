@@ -83,6 +83,7 @@ Broker::Broker(log::LogContext context, catalog::Catalog& catalog, const Setting
       settings_(settings),
       shard_(shard),
       groups_(context_.scheduler, catalog, context_.random, settings_.groups),
+      fetch_sessions_(context_.scheduler, context_.random, settings_, stats_.fetch_sessions, shard),
       producer_id_blocks_(context_.scheduler, catalog),
       producer_ids_(context_.scheduler, [this] { return take_producer_ids(); }),
       markers_(*this),
