@@ -80,7 +80,7 @@ Broker::Broker(log::LogContext context, catalog::Catalog& catalog, const Setting
     : context_(context),
       settings_(settings),
       shard_(shard),
-      groups_(context_.scheduler, catalog, context_.random, settings_.groups),
+      groups_(context_.scheduler, catalog, context_.random, group_topics_, settings_.groups),
       retention_(*this, delete_what_is_not_kept),
       scrubbing_(*this, scrub),
       compaction_(*this, compact) {
@@ -304,6 +304,10 @@ Task<Result<Response>> Broker::dispatch(SharedSlice frame, std::string client_ho
       co_return co_await serve<kafka::ListGroupsRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kDeleteGroups:
       co_return co_await serve<kafka::DeleteGroupsRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kConsumerGroupHeartbeat:
+      co_return co_await serve<kafka::ConsumerGroupHeartbeatRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kConsumerGroupDescribe:
+      co_return co_await serve<kafka::ConsumerGroupDescribeRequest>(*this, *request, stats, caller);
   }
   co_return fail(ErrorCode::kNotSupported, "{} is in the table of APIs but has no handler", api->name);
 }

@@ -9,6 +9,8 @@
 
 #include "broker/broker.h"
 #include "kafka/messages/api_versions.h"
+#include "kafka/messages/consumer_group_describe.h"
+#include "kafka/messages/consumer_group_heartbeat.h"
 #include "kafka/messages/create_topics.h"
 #include "kafka/messages/delete_groups.h"
 #include "kafka/messages/delete_records.h"
@@ -85,5 +87,11 @@ Task<kafka::ListGroupsResponse> answer(Broker& broker, const kafka::ListGroupsRe
                                        std::int16_t version);
 Task<kafka::DeleteGroupsResponse> answer(Broker& broker, const kafka::DeleteGroupsRequest& request,
                                          std::int16_t version);
+Task<kafka::ConsumerGroupHeartbeatResponse> answer(Broker& broker,
+                                                   const kafka::ConsumerGroupHeartbeatRequest& request,
+                                                   std::int16_t version, const Caller& caller);
+Task<kafka::ConsumerGroupDescribeResponse> answer(Broker& broker,
+                                                  const kafka::ConsumerGroupDescribeRequest& request,
+                                                  std::int16_t version);
 
 }  // namespace penstock::broker

@@ -9,7 +9,7 @@ namespace penstock::group {
 
 namespace {
 
-using Topics = std::vector<std::size_t>;
+using TopicIndexes = std::vector<std::size_t>;
 
 // Balancing members that subscribe to different topics looks at so many pairs of a topic and a
 // subscription and no more: some tens of milliseconds. Beyond it the assignment stays as good as it is.
@@ -55,7 +55,7 @@ class UniformBuilder {
  public:
   explicit UniformBuilder(const AssignorInput& input)
       : input_(input), owned_(input.members.size()), load_(input.members.size()) {
-    std::map<Topics, std::size_t> known;
+    std::map<TopicIndexes, std::size_t> known;
     std::vector<std::size_t> class_of(input.subscriptions.size());
     for (std::size_t i = 0; i < input.subscriptions.size(); ++i) {
       class_of[i] = known.try_emplace(input.subscriptions[i], known.size()).first->second;
@@ -92,7 +92,7 @@ class UniformBuilder {
   using ByLoad = std::set<std::pair<std::size_t, std::size_t>>;  // load, member
   // Members that subscribe to the same topics.
   struct Class {
-    Topics topics;
+    TopicIndexes topics;
     std::size_t member_count = 0;
     ByLoad by_load;
   };
@@ -101,7 +101,7 @@ class UniformBuilder {
     for (std::size_t member = 0; member < owned_.size(); ++member) {
       const Assignment* current = input_.members[member].current;
       if (current == nullptr) continue;
-      const Topics& subscribed = classes_[class_of_[member]].topics;
+      const TopicIndexes& subscribed = classes_[class_of_[member]].topics;
       for (const auto& [id, partitions] : *current) {
         const auto topic = index_of_.find(id);
         if (topic == index_of_.end() || !std::ranges::binary_search(subscribed, topic->second))

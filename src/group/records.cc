@@ -1,56 +1,12 @@
 #include "group/records.h"
 
-#include "base/bytes.h"
-#include "kafka/codec.h"
+#include "group/record_codec.h"
 
 namespace penstock::group {
 
-namespace {
+std::string group_key(std::string_view group) { return key_of(kGroupPrefix, group); }
 
-constexpr std::int16_t kVersion = 0;
-
-void add_text(std::string& key, std::string_view text) {
-  PENSTOCK_ASSERT(text.size() <= kMaxGroupIdBytes, "a name that is too long for a key");
-  key += static_cast<char>(text.size() >> 8);
-  key += static_cast<char>(text.size());
-  key += text;
-}
-
-// The version, then the record as the wire would have it.
-template <typename Record>
-std::string encode_record(const Record& record) {
-  kafka::Writer writer;
-  writer.integer(kVersion);
-  kafka::encode_to(writer, record, kVersion);
-  const std::vector<std::byte> bytes = std::move(writer).take_chain().flatten();
-  return std::string(as_text(bytes));
-}
-
-template <typename Record>
-Result<Record> decode_record(std::string_view value) {
-  kafka::Reader reader(as_bytes(value));
-  const auto version = reader.integer<std::int16_t>();
-  if (!reader.ok()) return fail(ErrorCode::kCorrupt, "a {} without a version", Record::kName);
-  return kafka::decode<Record>(as_bytes(value).subspan(sizeof(version)), version);
-}
-
-Unexpected not_a_key(std::string_view what) {
-  return fail(ErrorCode::kCorrupt, "not the key of {}", what);
-}
-
-}  // namespace
-
-std::string group_key(std::string_view group) {
-  std::string key(kGroupPrefix);
-  add_text(key, group);
-  return key;
-}
-
-std::string offset_prefix(std::string_view group) {
-  std::string key(kOffsetPrefix);
-  add_text(key, group);
-  return key;
-}
+std::string offset_prefix(std::string_view group) { return key_of(kOffsetPrefix, group); }
 
 std::string offset_key(std::string_view group, const TopicPartition& partition) {
   std::string key = offset_prefix(group);
@@ -62,12 +18,7 @@ std::string offset_key(std::string_view group, const TopicPartition& partition) 
 }
 
 Result<std::string> decode_group_key(std::string_view key) {
-  kafka::Reader reader(as_bytes(key));
-  const bool has_prefix = as_text(reader.take(kGroupPrefix.size())) == kGroupPrefix;
-  const auto group = reader.string(/*compact=*/false);
-  reader.expect_end();
-  if (!has_prefix || !reader.ok() || !group) return not_a_key("a group");
-  return std::string(as_text(*group));
+  return decode_text_key(kGroupPrefix, key, "a group");
 }
 
 Result<OffsetKey> decode_offset_key(std::string_view key) {

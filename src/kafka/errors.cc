@@ -79,6 +79,10 @@ std::string_view to_string(KafkaError error) {
     case KafkaError::kProducerFenced: return "PRODUCER_FENCED";
     case KafkaError::kUnknownTopicId: return "UNKNOWN_TOPIC_ID";
     case KafkaError::kInconsistentTopicId: return "INCONSISTENT_TOPIC_ID";
+    case KafkaError::kFencedMemberEpoch: return "FENCED_MEMBER_EPOCH";
+    case KafkaError::kUnreleasedInstanceId: return "UNRELEASED_INSTANCE_ID";
+    case KafkaError::kUnsupportedAssignor: return "UNSUPPORTED_ASSIGNOR";
+    case KafkaError::kStaleMemberEpoch: return "STALE_MEMBER_EPOCH";
     case KafkaError::kTransactionAbortable: return "TRANSACTION_ABORTABLE";
   }
   return "UNRECOGNISED_ERROR";
