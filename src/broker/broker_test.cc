@@ -28,11 +28,13 @@ TEST(ApiVersions, SaysWhatTheTableOfApisSays) {
     request.client_software_version = "1.0";
     const auto response = machine.ask(request, version);
     EXPECT_EQ(response.error_code, KafkaError::kNone);
-    ASSERT_EQ(response.api_keys.size(), kafka::kApis.size());
-    for (std::size_t i = 0; i < kafka::kApis.size(); ++i) {
-      EXPECT_EQ(response.api_keys[i].api_key, kafka::kApis[i].key);
-      EXPECT_EQ(response.api_keys[i].min_version, kafka::kApis[i].advertised.first);
-      EXPECT_EQ(response.api_keys[i].max_version, kafka::kApis[i].advertised.last);
+    std::vector<kafka::ApiInfo> served;
+    std::ranges::copy_if(kafka::kApis, std::back_inserter(served), &kafka::ApiInfo::is_served);
+    ASSERT_EQ(response.api_keys.size(), served.size());
+    for (std::size_t i = 0; i < served.size(); ++i) {
+      EXPECT_EQ(response.api_keys[i].api_key, served[i].key);
+      EXPECT_EQ(response.api_keys[i].min_version, served[i].advertised.first);
+      EXPECT_EQ(response.api_keys[i].max_version, served[i].advertised.last);
     }
   }
 }
@@ -68,19 +70,39 @@ TEST(ApiVersions, AClientNameThatKafkaRefusesIsRefused) {
 
 // ---- what ends a connection
 
+// A request with nothing after its header.
+std::vector<std::byte> bare_request(ApiKey key, std::int16_t version) {
+  const kafka::RequestHeader header{.api_key = key, .api_version = version};
+  return kafka::encode(header, kafka::request_header_version(key, version)).flatten();
+}
+
 TEST(BrokerRequest, AnUnknownApiOrVersionClosesTheConnection) {
   SimStorage storage;
   BrokerMachine machine(storage);
   machine.start();
-  const auto closes = [&machine](std::uint8_t key, std::uint8_t version) {
-    const std::vector<std::uint8_t> bytes = {0, key, 0, version, 0, 0, 0, 1, 0xFF, 0xFF};
-    return !machine.handle(std::as_bytes(std::span(bytes)));
+  const auto closes = [&machine](ApiKey key, std::int16_t version) {
+    return !machine.handle(bare_request(key, version));
   };
-  EXPECT_TRUE(closes(71, 0));
-  EXPECT_TRUE(closes(0, 2)) << "Produce 0 is advertised and not served";
-  EXPECT_TRUE(closes(0, 12));
-  EXPECT_TRUE(closes(1, 3));
-  EXPECT_TRUE(closes(3, 13));
+  EXPECT_TRUE(closes(ApiKey{71}, 0));
+  for (const kafka::ApiInfo& api : kafka::kApis) {
+    if (api.is_served()) continue;
+    EXPECT_TRUE(closes(api.key, api.implemented.last)) << api.name;
+  }
+  EXPECT_TRUE(closes(ApiKey::kProduce, 2)) << "Produce 0 is advertised and not served";
+  EXPECT_TRUE(closes(ApiKey::kProduce, 12));
+  EXPECT_TRUE(closes(ApiKey::kFetch, 3));
+  EXPECT_TRUE(closes(ApiKey::kMetadata, 13));
+}
+
+TEST(BrokerRequest, WhateverIsAdvertisedHasAHandler) {
+  SimStorage storage;
+  BrokerMachine machine(storage);
+  machine.start();
+  for (const kafka::ApiInfo& api : kafka::kApis) {
+    if (!api.is_served()) continue;
+    const auto answered = machine.handle(bare_request(api.key, api.implemented.first));
+    if (!answered) EXPECT_FALSE(answered.error().message().contains("handler")) << api.name;
+  }
 }
 
 TEST(BrokerRequest, BytesThatAreNoRequestCloseTheConnection) {
@@ -214,6 +236,26 @@ TEST(Topics, AskingForAMissingOneCreatesItIfThatIsAllowed) {
   EXPECT_EQ(machine.ask(request, 9).topics[0].error_code, KafkaError::kUnknownTopicOrPartition);
 }
 
+TEST(Topics, AreFoundByIdWithAnEmptyNameBesideItOrNone) {
+  SimStorage storage;
+  BrokerMachine machine(storage);
+  machine.start();
+  machine.create_topic("a");
+  kafka::MetadataRequest request;
+  request.topics = {{.name = "a"}};
+  const kafka::Uuid id = machine.ask(request, 12).topics[0].topic_id;
+  const kafka::Uuid other{{std::byte{1}}};
+  for (const std::optional<std::string>& name : {std::optional<std::string>(), {""}}) {
+    request.topics = {{.name = name, .topic_id = id}, {.name = name, .topic_id = other}};
+    const auto response = machine.ask(request, 12);
+    EXPECT_EQ(response.topics[0].name, "a");
+    EXPECT_EQ(response.topics[0].error_code, KafkaError::kNone);
+    EXPECT_EQ(response.topics[1].name, std::nullopt);
+    EXPECT_EQ(response.topics[1].topic_id, other);
+    EXPECT_EQ(response.topics[1].error_code, KafkaError::kUnknownTopicId);
+  }
+}
+
 TEST(Topics, NullMeansAllOfThemAndEmptyMeansNoneExceptInVersion0) {
   SimStorage storage;
   BrokerMachine machine(storage);
@@ -312,7 +354,7 @@ TEST(BrokerRestart, APartitionThatCannotBeOpenedDoesNotKeepTheOthersFromBeingSer
 
 // ---- FindCoordinator
 
-TEST(FindCoordinator, OfAGroupIsThisBrokerAndOfATransactionNobodyWithAnErrorThatIsNotRetried) {
+TEST(FindCoordinator, OfAGroupAndOfATransactionIsThisBroker) {
   SimStorage storage;
   BrokerMachine machine(storage);
   machine.start();
@@ -330,7 +372,9 @@ TEST(FindCoordinator, OfAGroupIsThisBrokerAndOfATransactionNobodyWithAnErrorThat
   EXPECT_EQ(response.coordinators[1].error_code, KafkaError::kNone);
   EXPECT_EQ(response.coordinators[1].node_id, machine.settings().node_id);
   request.key_type = kafka::CoordinatorKeyType::kTransaction;
-  EXPECT_EQ(machine.ask(request, 4).coordinators[0].error_code, KafkaError::kUnsupportedVersion);
+  const auto of_transactions = machine.ask(request, 4);
+  EXPECT_EQ(of_transactions.coordinators[0].error_code, KafkaError::kNone);
+  EXPECT_EQ(of_transactions.coordinators[0].node_id, machine.settings().node_id);
   request.key_type = kafka::CoordinatorKeyType{7};
   EXPECT_EQ(machine.ask(request, 4).coordinators[0].error_code, KafkaError::kInvalidRequest);
 }

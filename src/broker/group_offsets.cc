@@ -1,10 +1,11 @@
-// What consumer groups have committed: OffsetCommit, OffsetFetch, OffsetDelete.
+// What consumer groups have committed: OffsetCommit, TxnOffsetCommit, OffsetFetch, OffsetDelete.
 
 #include <expected>
 #include <set>
 
 #include "broker/group_call.h"
 #include "broker/handlers.h"
+#include "broker/transaction_call.h"
 
 namespace penstock::broker {
 
@@ -22,12 +23,14 @@ bool exists(const TopicTable& table, const std::string& topic_name, std::int32_t
 // From here on members of the new protocol can say their epoch.
 constexpr std::int16_t kFirstWithEpochs = 9;
 
-group::CommitRequest to_commit(const kafka::OffsetCommitRequest& request, std::int16_t version,
+// The same for OffsetCommit and TxnOffsetCommit, but for the generation.
+template <typename Request>
+group::CommitRequest to_commit(const Request& request, std::int32_t generation,
                                const TopicTable& table) {
   group::CommitRequest commit;
   commit.caller = {.member = {request.member_id, request.group_instance_id},
-                   .generation = request.generation_id_or_member_epoch,
-                   .knows_epochs = version >= kFirstWithEpochs};
+                   .generation = generation,
+                   .knows_epochs = true};
   for (const auto& topic : request.topics) {
     for (const auto& partition : topic.partitions) {
       group::CommitRequest::Part& part = commit.parts.emplace_back();
@@ -40,6 +43,27 @@ group::CommitRequest to_commit(const kafka::OffsetCommitRequest& request, std::i
     }
   }
   return commit;
+}
+
+void refuse_all(group::CommitRequest& commit, KafkaError error) {
+  for (group::CommitRequest::Part& part : commit.parts) part.error = error;
+}
+
+template <typename Request>
+typename Request::Response committed_response(const Request& request,
+                                              const group::CommitRequest& commit) {
+  typename Request::Response response;
+  auto part = commit.parts.begin();
+  for (const auto& topic : request.topics) {
+    auto& told = response.topics.emplace_back();
+    told.name = topic.name;
+    for (const auto& partition : topic.partitions) {
+      auto& result = told.partitions.emplace_back();
+      result.partition_index = partition.partition_index;
+      result.error_code = (part++)->error;
+    }
+  }
+  return response;
 }
 
 // The same for the structures of versions up to 7 and of later ones, which have the same fields.
@@ -57,13 +81,17 @@ std::optional<std::vector<TopicPartition>> wanted_of(const std::optional<AskedTo
 }
 
 template <typename ToldTopics>
-void tell(std::vector<CommittedOffset> offsets, ToldTopics& topics) {
+void tell(std::vector<CommittedOffset> offsets, bool require_stable, ToldTopics& topics) {
   for (CommittedOffset& committed : offsets) {
     if (topics.empty() || topics.back().name != committed.partition.topic)
       topics.emplace_back().name = committed.partition.topic;
     auto& partition = topics.back().partitions.emplace_back();
     partition.partition_index = committed.partition.partition;
     partition.committed_offset = Offset{-1};
+    if (require_stable && committed.is_unstable) {
+      partition.error_code = KafkaError::kUnstableOffsetCommit;
+      continue;
+    }
     if (!committed.record) continue;
     partition.committed_offset = committed.record->offset;
     partition.committed_leader_epoch = committed.record->leader_epoch;
@@ -89,10 +117,12 @@ Task<Committed> committed_by(Broker& broker, const std::string& group,
 
 Task<kafka::OffsetCommitResponse> answer(Broker& broker, const kafka::OffsetCommitRequest& request,
                                          std::int16_t version) {
-  group::CommitRequest commit = to_commit(request, version, *broker.topics());
+  group::CommitRequest commit =
+      to_commit(request, request.generation_id_or_member_epoch, *broker.topics());
+  commit.caller.knows_epochs = version >= kFirstWithEpochs;
   const KafkaError refusal = check_group_id(request.group_id, EmptyGroupId::kTaken);
   if (refusal != KafkaError::kNone) {
-    for (group::CommitRequest::Part& part : commit.parts) part.error = refusal;
+    refuse_all(commit, refusal);
   } else {
     auto write = [&](group::GroupCoordinator& groups) -> Task<bool> {
       co_await groups.commit(request.group_id, commit);
@@ -100,18 +130,32 @@ Task<kafka::OffsetCommitResponse> answer(Broker& broker, const kafka::OffsetComm
     };
     co_await on_coordinator(broker, request.group_id, write);
   }
-  kafka::OffsetCommitResponse response;
-  auto part = commit.parts.begin();
-  for (const auto& topic : request.topics) {
-    kafka::OffsetCommitResponse::Topic& told = response.topics.emplace_back();
-    told.name = topic.name;
-    for (const auto& partition : topic.partitions) {
-      auto& result = told.partitions.emplace_back();
-      result.partition_index = partition.partition_index;
-      result.error_code = (part++)->error;
-    }
+  co_return committed_response(request, commit);
+}
+
+Task<kafka::TxnOffsetCommitResponse> answer(Broker& broker,
+                                            const kafka::TxnOffsetCommitRequest& request,
+                                            std::int16_t) {
+  group::CommitRequest commit = to_commit(request, request.generation_id, *broker.topics());
+  const KafkaError refusal = check_group_id(request.group_id, EmptyGroupId::kRefused);
+  if (refusal != KafkaError::kNone) {
+    refuse_all(commit, refusal);
+    co_return committed_response(request, commit);
   }
-  co_return response;
+  const transaction::ProducerIdentity producer{request.producer_id, request.producer_epoch};
+  Peer& peer = broker.coordinator_of(request.group_id);
+  auto ask = [&](transaction::TransactionCoordinator& transactions) -> Task<KafkaError> {
+    co_return transactions.verify(request.transactional_id, producer, request.group_id);
+  };
+  const group::GroupCoordinator::Verify verify = [&]() -> Task<KafkaError> {
+    co_return co_await on_transactions(*peer.broker, request.transactional_id, ask);
+  };
+  auto write = [&](group::GroupCoordinator& groups) -> Task<bool> {
+    co_await groups.commit_in_transaction(request.group_id, request.producer_id, commit, verify);
+    co_return true;
+  };
+  co_await on_coordinator(broker, request.group_id, write);
+  co_return committed_response(request, commit);
 }
 
 Task<kafka::OffsetFetchResponse> answer(Broker& broker, const kafka::OffsetFetchRequest& request,
@@ -123,7 +167,7 @@ Task<kafka::OffsetFetchResponse> answer(Broker& broker, const kafka::OffsetFetch
     if (response.error_code != KafkaError::kNone) co_return response;
     auto committed = co_await committed_by(broker, request.group_id, wanted_of(request.topics));
     if (!committed) response.error_code = committed.error();
-    if (committed) tell(std::move(*committed), response.topics);
+    if (committed) tell(std::move(*committed), request.require_stable, response.topics);
     co_return response;
   }
   std::set<std::string> seen;  // each is told once
@@ -139,7 +183,7 @@ Task<kafka::OffsetFetchResponse> answer(Broker& broker, const kafka::OffsetFetch
     auto committed =
         co_await committed_by(broker, group.group_id, wanted_of(group.topics), std::move(caller));
     if (!committed) told.error_code = committed.error();
-    if (committed) tell(std::move(*committed), told.topics);
+    if (committed) tell(std::move(*committed), request.require_stable, told.topics);
   }
   co_return response;
 }

@@ -9,6 +9,7 @@
 #include "base/units.h"
 #include "group/settings.h"
 #include "log/partition.h"
+#include "transaction/settings.h"
 
 namespace penstock::broker {
 
@@ -53,6 +54,8 @@ struct Settings {
   log::PartitionOptions partition;
 
   group::GroupSettings groups;
+
+  transaction::TransactionSettings transactions;
 };
 
 }  // namespace penstock::broker

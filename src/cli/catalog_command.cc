@@ -8,6 +8,7 @@
 #include "cli/text.h"
 #include "group/records.h"
 #include "server/data_directory.h"
+#include "transaction/records.h"
 
 namespace penstock::cli {
 
@@ -85,25 +86,104 @@ void print_offset_json(const group::OffsetKey& key, const group::OffsetRecord& r
              console);
 }
 
+void print_pending_offset(const group::PendingOffsetKey& key, const group::OffsetRecord& record,
+                          Console& console) {
+  console.print("offset of {}: {}/{} at {}, once the transaction of producer {} is committed\n",
+                shown(key.group), shown(key.partition.topic), key.partition.partition, record.offset,
+                key.producer_id);
+}
+
+void print_pending_offset_json(const group::PendingOffsetKey& key, const group::OffsetRecord& record,
+                               Console& console) {
+  write_json({{"type", "pending_offset"},
+              {"group", key.group},
+              {"producer_id", key.producer_id},
+              {"topic", key.partition.topic},
+              {"partition", key.partition.partition},
+              {"offset", record.offset.value}},
+             console);
+}
+
+void print_transaction(const std::string& id, const transaction::TransactionRecord& record,
+                       Console& console) {
+  console.print("transactional id {}: {} since {}, producer {} epoch {}, timeout {} ms, {}, {}\n",
+                shown(id), transaction::to_string(record.state), utc_time(record.changed_ms),
+                record.producer_id, record.producer_epoch, record.timeout_ms,
+                count_of(record.partitions.size(), "partition"),
+                count_of(record.groups.size(), "group"));
+}
+
+void print_transaction_json(const std::string& id, const transaction::TransactionRecord& record,
+                            Console& console) {
+  Json partitions = Json::array();
+  for (const transaction::TransactionPartition& partition : record.partitions) {
+    partitions.push_back(
+        {{"topic_id", to_hex(partition.topic_id.bytes)}, {"partition", partition.partition}});
+  }
+  write_json({{"type", "transaction"},
+              {"transactional_id", id},
+              {"state", transaction::to_string(record.state)},
+              {"producer_id", record.producer_id},
+              {"producer_epoch", record.producer_epoch},
+              {"timeout_ms", record.timeout_ms},
+              {"started_ms", record.started_ms},
+              {"changed_ms", record.changed_ms},
+              {"partitions", std::move(partitions)},
+              {"groups", record.groups}},
+             console);
+}
+
+void print_producer_ids(const std::string&, const transaction::ProducerIdsRecord& record,
+                        Console& console) {
+  console.print("producer ids: the next block begins at {}\n", record.next_id);
+}
+
+void print_producer_ids_json(const std::string&, const transaction::ProducerIdsRecord& record,
+                             Console& console) {
+  write_json({{"type", "producer_ids"}, {"next_id", record.next_id}}, console);
+}
+
+// Prints by one of two functions of key and record, or says what is wrong.
+template <typename Key, typename Record>
+Result<void> print_record(const Result<Key>& key, const Result<Record>& record,
+                          void (*print)(const Key&, const Record&, Console&), Console& console) {
+  if (!key) return Unexpected(key.error());
+  if (!record) return Unexpected(record.error());
+  print(*key, *record, console);
+  return {};
+}
+
+Result<void> print_known(const std::string& key, const std::string& value, bool as_json,
+                         Console& console) {
+  if (key.starts_with(group::kGroupPrefix)) {
+    return print_record(group::decode_group_key(key), group::decode_group(value),
+                        as_json ? print_group_json : print_group, console);
+  }
+  if (key.starts_with(group::kOffsetPrefix)) {
+    return print_record(group::decode_offset_key(key), group::decode_offset(value),
+                        as_json ? print_offset_json : print_offset, console);
+  }
+  if (key.starts_with(group::kPendingOffsetPrefix)) {
+    return print_record(group::decode_pending_offset_key(key), group::decode_offset(value),
+                        as_json ? print_pending_offset_json : print_pending_offset, console);
+  }
+  if (key.starts_with(transaction::kTransactionPrefix)) {
+    return print_record(transaction::decode_transaction_key(key),
+                        transaction::decode_transaction(value),
+                        as_json ? print_transaction_json : print_transaction, console);
+  }
+  if (key == transaction::kProducerIdsKey) {
+    return print_record(Result<std::string>(key), transaction::decode_producer_ids(value),
+                        as_json ? print_producer_ids_json : print_producer_ids, console);
+  }
+  return fail(ErrorCode::kCorrupt, "nothing that this version knows");
+}
+
 // One record; kCorrupt names its key.
 Result<void> print_entry(const catalog::Entry& entry, bool as_json, Console& console) {
-  const auto context = [&entry](const Error& error) {
-    return Unexpected(error.context(fmt::format("the record of {}", shown(entry.key))));
-  };
-  if (entry.key.starts_with(group::kGroupPrefix)) {
-    const auto id = group::decode_group_key(entry.key);
-    const auto record = group::decode_group(entry.value);
-    if (!id) return context(id.error());
-    if (!record) return context(record.error());
-    (as_json ? print_group_json : print_group)(*id, *record, console);
-    return {};
-  }
-  const auto key = group::decode_offset_key(entry.key);
-  const auto record = group::decode_offset(entry.value);
-  if (!key) return context(key.error());
-  if (!record) return context(record.error());
-  (as_json ? print_offset_json : print_offset)(*key, *record, console);
-  return {};
+  auto printed = print_known(entry.key, entry.value, as_json, console);
+  if (printed) return printed;
+  return Unexpected(printed.error().context(fmt::format("the record of {}", shown(entry.key))));
 }
 
 int run_dump(const CatalogOptions& options, Console& console) {
@@ -131,8 +211,8 @@ int run_dump(const CatalogOptions& options, Console& console) {
 }  // namespace
 
 void add_catalog_command(CLI::App& app, Console& console, int& exit_code) {
-  CLI::App& catalog =
-      *app.add_subcommand("catalog", "Look at what a server keeps besides messages: consumer groups");
+  CLI::App& catalog = *app.add_subcommand(
+      "catalog", "Look at what a server keeps besides messages: consumer groups, transactions");
   catalog.require_subcommand(1);
   catalog.footer("Example:\n  penstock catalog dump ./data");
 

@@ -1,23 +1,37 @@
 #include "group/consumer_records.h"
 
-#include "group/record_codec.h"
+#include "base/bytes.h"
+#include "kafka/kept_record.h"
 
 namespace penstock::group {
 
-std::string consumer_group_key(std::string_view group) { return key_of(kConsumerGroupPrefix, group); }
+std::string consumer_group_key(std::string_view group) {
+  std::string key(kConsumerGroupPrefix);
+  kafka::add_key_text(key, group);
+  return key;
+}
 
 std::string consumer_member_prefix(std::string_view group) {
-  return key_of(kConsumerMemberPrefix, group);
+  std::string key(kConsumerMemberPrefix);
+  kafka::add_key_text(key, group);
+  return key;
 }
 
 std::string consumer_member_key(std::string_view group, std::string_view member) {
   std::string key = consumer_member_prefix(group);
-  add_text(key, member);
+  kafka::add_key_text(key, member);
   return key;
 }
 
 Result<std::string> decode_consumer_group_key(std::string_view key) {
-  return decode_text_key(kConsumerGroupPrefix, key, "a consumer group");
+  kafka::Reader reader(as_bytes(key));
+  const bool has_prefix = as_text(reader.take(kConsumerGroupPrefix.size())) == kConsumerGroupPrefix;
+  const auto group = reader.string(/*compact=*/false);
+  reader.expect_end();
+  if (!has_prefix || !reader.ok() || !group) {
+    return fail(ErrorCode::kCorrupt, "not the key of a consumer group");
+  }
+  return std::string(as_text(*group));
 }
 
 Result<ConsumerMemberKey> decode_consumer_member_key(std::string_view key) {
@@ -26,17 +40,19 @@ Result<ConsumerMemberKey> decode_consumer_member_key(std::string_view key) {
   const auto group = reader.string(/*compact=*/false);
   const auto member = reader.string(/*compact=*/false);
   reader.expect_end();
-  if (!has_prefix || !reader.ok() || !group || !member) return not_a_key("a consumer group's member");
+  if (!has_prefix || !reader.ok() || !group || !member) {
+    return fail(ErrorCode::kCorrupt, "not the key of a consumer group's member");
+  }
   return ConsumerMemberKey{std::string(as_text(*group)), std::string(as_text(*member))};
 }
 
-std::string encode(const ConsumerGroupRecord& record) { return encode_record(record); }
-std::string encode(const ConsumerMemberRecord& record) { return encode_record(record); }
+std::string encode(const ConsumerGroupRecord& record) { return kafka::encode_kept(record); }
+std::string encode(const ConsumerMemberRecord& record) { return kafka::encode_kept(record); }
 Result<ConsumerGroupRecord> decode_consumer_group(std::string_view value) {
-  return decode_record<ConsumerGroupRecord>(value);
+  return kafka::decode_kept<ConsumerGroupRecord>(value);
 }
 Result<ConsumerMemberRecord> decode_consumer_member(std::string_view value) {
-  return decode_record<ConsumerMemberRecord>(value);
+  return kafka::decode_kept<ConsumerMemberRecord>(value);
 }
 
 std::vector<AssignedTopicRecord> to_records(const Assignment& assignment) {

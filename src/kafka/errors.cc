@@ -79,6 +79,7 @@ std::string_view to_string(KafkaError error) {
     case KafkaError::kProducerFenced: return "PRODUCER_FENCED";
     case KafkaError::kUnknownTopicId: return "UNKNOWN_TOPIC_ID";
     case KafkaError::kInconsistentTopicId: return "INCONSISTENT_TOPIC_ID";
+    case KafkaError::kTransactionalIdNotFound: return "TRANSACTIONAL_ID_NOT_FOUND";
     case KafkaError::kFencedMemberEpoch: return "FENCED_MEMBER_EPOCH";
     case KafkaError::kUnreleasedInstanceId: return "UNRELEASED_INSTANCE_ID";
     case KafkaError::kUnsupportedAssignor: return "UNSUPPORTED_ASSIGNOR";

@@ -84,6 +84,7 @@ enum class KafkaError : std::int16_t {
   kProducerFenced = 90,
   kUnknownTopicId = 100,
   kInconsistentTopicId = 103,
+  kTransactionalIdNotFound = 105,
   kFencedMemberEpoch = 110,
   kUnreleasedInstanceId = 111,
   kUnsupportedAssignor = 112,

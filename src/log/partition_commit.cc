@@ -156,6 +156,8 @@ void Partition::acknowledge() {
     moved = true;
   }
   if (!moved) return;
+  producers_.advance(marks_.durable_end, marks_.high_watermark);
+  start_saving_producers();
   release_unsynced();
   notify();
 }
@@ -203,6 +205,7 @@ void Partition::fail_collected(const Error& error) {
   collected_.erase(first_failed, collected_.end());
   marks_.append_end = std::max(marks_.written_end, marks_.high_watermark);
   leave_below_ = marks_.written_end;
+  producers_.roll_back(marks_.append_end);
   for (const CommitRef& commit : failed) settle(*commit, error);
   if (collected_.empty()) return;
   persist_error_ = error;

@@ -130,6 +130,7 @@ void write_longest_turns(const Shard& shard, const std::string& label, Samples& 
 
 void write_requests(const Shard& shard, const std::string& label, Samples& samples) {
   for (std::size_t i = 0; i < kafka::kApis.size(); ++i) {
+    if (!kafka::kApis[i].is_served()) continue;
     samples.add(fmt::format("{},api=\"{}\"", label, kafka::kApis[i].name),
                 shard.broker.apis[i].requests);
   }
@@ -137,6 +138,7 @@ void write_requests(const Shard& shard, const std::string& label, Samples& sampl
 
 void write_errors(const Shard& shard, const std::string& label, Samples& samples) {
   for (std::size_t i = 0; i < kafka::kApis.size(); ++i) {
+    if (!kafka::kApis[i].is_served()) continue;
     for (const broker::ErrorClass error_class : broker::kErrorClasses) {
       samples.add(fmt::format("{},api=\"{}\",class=\"{}\"", label, kafka::kApis[i].name,
                               broker::to_string(error_class)),
@@ -326,6 +328,19 @@ constexpr Metric kGroupMetrics[] = {
     COUNT("penstock_offset_commits_total", "", groups.commits, "Requests to commit offsets."),
 };
 
+constexpr Metric kTransactionMetrics[] = {
+    GAUGE("penstock_transactional_ids", "", transactions.ids, "Transactional ids that are remembered."),
+    GAUGE("penstock_open_transactions", "", transactions.ongoing, "Transactions that are not decided."),
+    COUNT("penstock_committed_transactions_total", "", transactions.committed,
+          "Transactions that are committed, with their markers."),
+    COUNT("penstock_aborted_transactions_total", "", transactions.aborted,
+          "Transactions that are aborted, with their markers."),
+    COUNT("penstock_timed_out_transactions_total", "", transactions.timed_out,
+          "Transactions that took too long and were aborted for it."),
+    COUNT("penstock_transaction_marker_failures_total", "", transactions.marker_failures,
+          "Tries in which not all markers of a decided transaction could be written."),
+};
+
 constexpr Metric kLoopMetrics[] = {
     COUNT("penstock_event_loop_turns_total", "", loop.turn_count, "Turns of the shard's event loop."),
     of_shard("penstock_event_loop_stalls_total", Type::kCounter, "", "shard, cause",
@@ -351,9 +366,9 @@ constexpr Metric kLoopMetrics[] = {
 #undef SERVER_COUNT
 #undef RING_COUNT
 
-constexpr std::span<const Metric> kMetrics[] = {kServerMetrics, kLogMetrics,     kReadMetrics,
-                                                kUpkeepMetrics, kServingMetrics, kGroupMetrics,
-                                                kLoopMetrics};
+constexpr std::span<const Metric> kMetrics[] = {kServerMetrics,      kLogMetrics,     kReadMetrics,
+                                                kUpkeepMetrics,      kServingMetrics, kGroupMetrics,
+                                                kTransactionMetrics, kLoopMetrics};
 
 std::vector<std::string> shard_labels(std::size_t count) {
   std::vector<std::string> labels;

@@ -1,0 +1,32 @@
+// doc_example(): the bytes of an example in docs/format.md, so that tests hold the code against the
+// document. For sources named in tests_read_docs().
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+namespace penstock::kafka::testing {
+
+// Of the fenced block that begins with ```<name>, whose lines are an address and bytes, all in hex.
+inline std::string doc_example(const std::string& name) {
+  std::ifstream file(std::filesystem::path(PENSTOCK_DOCS_DIRECTORY) / "format.md");
+  EXPECT_TRUE(file);
+  std::string bytes;
+  bool is_inside = false;
+  for (std::string line; std::getline(file, line);) {
+    if (is_inside && line == "```") return bytes;
+    if (is_inside) {
+      std::istringstream words(line.substr(line.find(' ')));
+      for (unsigned value = 0; words >> std::hex >> value;) bytes += static_cast<char>(value);
+    }
+    is_inside |= line == "```" + name;
+  }
+  ADD_FAILURE() << "docs/format.md has no block ```" << name;
+  return bytes;
+}
+
+}  // namespace penstock::kafka::testing
