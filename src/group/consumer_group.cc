@@ -18,6 +18,9 @@ std::unexpected<ConsumerHeartbeatAnswer> refuse(KafkaError error, std::string me
   return std::unexpected(ConsumerHeartbeatAnswer::refused(error, std::move(message)));
 }
 
+// After a write that failed, if nobody speaks meanwhile.
+constexpr Duration kSaveAgainAfter = std::chrono::seconds(10);
+
 // All that can change is said in it: as clients do when they join, and after an answer was lost.
 bool says_everything(const ConsumerHeartbeat& request) {
   return request.rebalance_timeout && request.topic_names && request.owned;
@@ -318,12 +321,12 @@ void ConsumerGroup::on_time() {
     remove(member);
     has_gone = true;
   }
-  if (has_gone) save_in_background();
+  if (has_gone || saved_ < changes_) save_in_background();
   start_timer();
 }
 
 void ConsumerGroup::start_timer() {
-  Instant next = Instant::kNever;
+  Instant next = saved_ < changes_ ? now() + kSaveAgainAfter : Instant::kNever;
   for (const ConsumerMember& member : members_ | std::views::values)
     next = std::min({next, member.expires, member.must_settle_by});
   if (next != Instant::kNever) deadline_.start_by(next);

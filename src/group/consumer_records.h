@@ -59,7 +59,6 @@ struct ConsumerMemberRecord {
   std::string client_host{};
   std::int64_t rebalance_timeout_ms = 0;
   std::vector<std::string> topic_names{};
-  std::optional<std::string> topic_pattern{};
   std::optional<std::string> assignor{};
   std::int32_t epoch = 0;
   std::int32_t previous_epoch = 0;
@@ -76,7 +75,6 @@ struct ConsumerMemberRecord {
     io("ClientHost", &M::client_host, {.versions = "0+"});
     io("RebalanceTimeoutMs", &M::rebalance_timeout_ms, {.versions = "0+"});
     io("TopicNames", &M::topic_names, {.versions = "0+"});
-    io("TopicPattern", &M::topic_pattern, {.versions = "0+", .nullable = "0+"});
     io("Assignor", &M::assignor, {.versions = "0+", .nullable = "0+"});
     io("Epoch", &M::epoch, {.versions = "0+"});
     io("PreviousEpoch", &M::previous_epoch, {.versions = "0+"});

@@ -130,6 +130,7 @@ Task<bool> ConsumerGroup::save(std::shared_ptr<ConsumerGroup>) {
     } else {
       is_group_unsaved_ |= takes_group;
       unsaved_members_.insert(ids.begin(), ids.end());
+      if (!ended_) start_timer();
       co_return false;
     }
   }
