@@ -82,14 +82,14 @@ Broker::Broker(log::LogContext context, catalog::Catalog& catalog, const Setting
     : context_(context),
       settings_(settings),
       shard_(shard),
-      groups_(context_.scheduler, catalog, context_.random, settings_.groups),
-      fetch_sessions_(context_.scheduler, context_.random, settings_, stats_.fetch_sessions, shard),
+      groups_(context_.scheduler, catalog, context_.random, group_topics_, settings_.groups),
       producer_id_blocks_(context_.scheduler, catalog),
       producer_ids_(context_.scheduler, [this] { return take_producer_ids(); }),
       markers_(*this),
       transactions_(
           context_.scheduler, catalog, markers_, [this] { return next_producer_id(); },
           settings_.transactions),
+      fetch_sessions_(context_.scheduler, context_.random, settings_, stats_.fetch_sessions, shard),
       retention_(*this, delete_what_is_not_kept),
       scrubbing_(*this, scrub),
       compaction_(*this, compact) {
@@ -325,6 +325,10 @@ Task<Result<Response>> Broker::dispatch(SharedSlice frame, std::string client_ho
       co_return co_await serve<kafka::ListGroupsRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kDeleteGroups:
       co_return co_await serve<kafka::DeleteGroupsRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kConsumerGroupHeartbeat:
+      co_return co_await serve<kafka::ConsumerGroupHeartbeatRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kConsumerGroupDescribe:
+      co_return co_await serve<kafka::ConsumerGroupDescribeRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kInitProducerId:
       co_return co_await serve<kafka::InitProducerIdRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kAddPartitionsToTxn:
