@@ -4,6 +4,7 @@
 #include <ranges>
 
 #include "base/crc32c.h"
+#include "broker/catalog_metadata_store.h"
 #include "broker/handlers.h"
 #include "broker/upkeep.h"
 #include "kafka/message.h"
@@ -82,6 +83,7 @@ Broker::Broker(log::LogContext context, catalog::Catalog& catalog, const Setting
       settings_(settings),
       shard_(shard),
       groups_(context_.scheduler, catalog, context_.random, group_topics_, settings_.groups),
+      fetch_sessions_(context_.scheduler, context_.random, settings_, stats_.fetch_sessions, shard),
       producer_id_blocks_(context_.scheduler, catalog),
       producer_ids_(context_.scheduler, [this] { return take_producer_ids(); }),
       markers_(*this),
@@ -92,7 +94,8 @@ Broker::Broker(log::LogContext context, catalog::Catalog& catalog, const Setting
       scrubbing_(*this, scrub),
       compaction_(*this, compact) {
   if (shard != 0) return;
-  auto store = std::make_unique<FileMetadataStore>(context_.disk, data_directory + "/topics");
+  auto store = std::make_unique<CatalogMetadataStore>(context_.scheduler, context_.disk, catalog,
+                                                      data_directory + "/topics");
   controller_ = std::make_unique<Controller>(*this, std::move(store));
 }
 

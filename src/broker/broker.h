@@ -19,6 +19,7 @@
 
 #include "broker/broker_stats.h"
 #include "broker/controller.h"
+#include "broker/fetch_sessions.h"
 #include "broker/group_topics.h"
 #include "broker/partition_rounds.h"
 #include "broker/settings.h"
@@ -161,6 +162,8 @@ class Broker {
   // Closes all partitions of this shard; the first error, when all have been tried.
   Task<Result<void>> close_partitions();
 
+  FetchSessions& fetch_sessions() { return fetch_sessions_; }
+
   // Where waiting fetches stand, so that release_waiting() finds them.
   std::list<Event*>& waiting_fetches() { return waiting_fetches_; }
   bool is_releasing_fetches() const { return releasing_fetches_; }
@@ -188,6 +191,7 @@ class Broker {
   std::map<PartitionKey, PartitionRef> partitions_;
   std::set<PartitionKey> failed_;  // could not be opened
   BrokerStats stats_;
+  FetchSessions fetch_sessions_;
   PartitionRounds retention_;
   PartitionRounds scrubbing_;
   PartitionRounds compaction_;

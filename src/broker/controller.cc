@@ -21,6 +21,19 @@ TopicOutcome storage_failure(const Error& error) {
   return refuse(KafkaError::kKafkaStorageError, error.message());
 }
 
+// With what that means for the change.
+Error not_written(const Error& error) {
+  if (error.code() == ErrorCode::kNoSpace) {
+    return {error.code(),
+            fmt::format("{}; deleting records (DeleteRecords, retention) needs no room in the "
+                        "catalog, and makes some",
+                        error.message())};
+  }
+  if (error.code() != ErrorCode::kIo) return error;
+  return {error.code(),
+          fmt::format("{}; whether it is done all the same, the next start tells", error.message())};
+}
+
 kafka::Uuid random_uuid(Random& random) {
   kafka::Uuid id;
   store_le<std::uint64_t>(id.bytes, 0, random.next());
@@ -199,7 +212,7 @@ Task<TopicOutcome> Controller::create_now(TopicSpec spec) {
   if (auto forgotten = co_await forget_offsets(topic.name); !forgotten)
     co_return storage_failure(forgotten.error());
   if (auto created = co_await store_->create(topic); !created)
-    co_return storage_failure(created.error());
+    co_return storage_failure(not_written(created.error()));
 
   const std::size_t shard_count = broker_.peers().size();
   std::vector<std::vector<PartitionPlace>> places(shard_count);
@@ -231,7 +244,7 @@ Task<TopicOutcome> Controller::delete_topic(std::string name) {
 
 Task<TopicOutcome> Controller::delete_now(Topic topic) {
   if (auto removed = co_await store_->remove(topic); !removed)
-    co_return storage_failure(removed.error());
+    co_return storage_failure(not_written(removed.error()));
   // From here on it is gone, whatever happens to its files: load() sweeps what is left.
   co_await install_everywhere(broker_.topics()->without(topic.name));
   TopicOutcome outcome;

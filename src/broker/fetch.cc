@@ -140,8 +140,7 @@ void unwatch_here(Broker&, const std::vector<Part*>&, Watch& watch) { watch.remo
 
 Part prepare(Broker& broker, const FetchRequest::Topic& asked_topic,
              const FetchRequest::Partition& asked, std::int8_t isolation_level, std::int16_t version) {
-  constexpr std::int16_t kFirstWithIds = 13;
-  const bool by_id = version >= kFirstWithIds;
+  const bool by_id = version >= kafka::kFirstFetchWithIds;
   Part part;
   const TopicTableRef table = broker.topics();
   const Topic* topic = by_id ? table->find(asked_topic.topic_id) : table->find(asked_topic.topic);
@@ -234,26 +233,11 @@ FetchResponse::Partition respond(std::int32_t index, Part& part) {
   return response;
 }
 
-}  // namespace
-
-KafkaError check_leader_epoch(const Topic& topic, std::int32_t client_epoch) {
-  constexpr std::int32_t kNotChecked = -1;
-  if (client_epoch == kNotChecked || client_epoch == topic.leader_epoch) return KafkaError::kNone;
-  return client_epoch < topic.leader_epoch ? KafkaError::kFencedLeaderEpoch
-                                           : KafkaError::kUnknownLeaderEpoch;
-}
-
-Task<FetchResponse> answer(Broker& broker, const FetchRequest& request, std::int16_t version) {
-  FetchResponse response;
-  // Sessions (KIP-227) are not kept: every full fetch is answered with session 0, and a client that
-  // believes to be in one is sent back to full fetches.
-  if (request.session_id != 0 && request.session_epoch > 0) {
-    response.error_code = KafkaError::kFetchSessionIdNotFound;
-    co_return response;
-  }
-
+// Reads `topics`, as `request` says otherwise.
+Task<FetchResponse> fetch(Broker& broker, const FetchRequest& request,
+                          const std::vector<FetchRequest::Topic>& topics, std::int16_t version) {
   std::vector<Part> parts;
-  for (const FetchRequest::Topic& topic : request.topics) {
+  for (const FetchRequest::Topic& topic : topics) {
     for (const FetchRequest::Partition& partition : topic.partitions) {
       parts.push_back(prepare(broker, topic, partition, request.isolation_level, version));
     }
@@ -281,8 +265,9 @@ Task<FetchResponse> answer(Broker& broker, const FetchRequest& request, std::int
   }
   cut(parts, budget_bytes);
 
+  FetchResponse response;
   auto next = parts.begin();
-  for (const FetchRequest::Topic& topic : request.topics) {
+  for (const FetchRequest::Topic& topic : topics) {
     FetchResponse::Topic& results = response.responses.emplace_back();
     results.topic = topic.topic;
     results.topic_id = topic.topic_id;
@@ -290,6 +275,30 @@ Task<FetchResponse> answer(Broker& broker, const FetchRequest& request, std::int
       results.partitions.push_back(respond(partition.partition, *next++));
     }
   }
+  co_return response;
+}
+
+}  // namespace
+
+KafkaError check_leader_epoch(const Topic& topic, std::int32_t client_epoch) {
+  constexpr std::int32_t kNotChecked = -1;
+  if (client_epoch == kNotChecked || client_epoch == topic.leader_epoch) return KafkaError::kNone;
+  return client_epoch < topic.leader_epoch ? KafkaError::kFencedLeaderEpoch
+                                           : KafkaError::kUnknownLeaderEpoch;
+}
+
+Task<FetchResponse> answer(Broker& broker, const FetchRequest& request, std::int16_t version) {
+  const FetchTurn turn = broker.fetch_sessions().begin(request, version);
+  FetchResponse response;
+  response.error_code = turn.error;
+  if (turn.error != KafkaError::kNone) co_return response;
+  if (turn.is_incremental) {
+    const std::vector<FetchRequest::Topic> wanted = turn.session->wanted();
+    response = co_await fetch(broker, request, wanted, version);
+  } else {
+    response = co_await fetch(broker, request, request.topics, version);
+  }
+  broker.fetch_sessions().finish(turn, response);
   co_return response;
 }
 

@@ -32,7 +32,7 @@ class TransactionsTest : public ::testing::Test {
     return options;
   }
   void start() {
-    machine_ = std::make_unique<BrokerMachine>(*storage_, options(), &kept_);
+    machine_ = std::make_unique<BrokerMachine>(*storage_, options());
     machine_->start();
   }
   void restart(std::optional<SimCrash> how = std::nullopt) {
@@ -215,8 +215,7 @@ class TransactionsTest : public ::testing::Test {
     return machine_->ask(request, 7).topics.at(0).partitions.at(0);
   }
 
-  std::unique_ptr<SimStorage> storage_ = std::make_unique<SimStorage>();
-  catalog::testing::MemoryCatalogStorage kept_;
+  std::unique_ptr<BrokerStorage> storage_ = std::make_unique<BrokerStorage>();
   std::unique_ptr<BrokerMachine> machine_;
 };
 
@@ -407,8 +406,7 @@ TEST_F(TransactionsTest, AtEveryStepOfACommitADeathLeavesAllOrNothing) {
       SCOPED_TRACE(step);
       (void)machine_->stop();
       machine_.reset();
-      storage_ = std::make_unique<SimStorage>();
-      kept_.clear();
+      storage_ = std::make_unique<BrokerStorage>();
       start();
       ASSERT_EQ(machine_->create_topic("orders", 4), KafkaError::kNone);
       Producer one = producer(kId);

@@ -214,7 +214,10 @@ class ConsumeRun {
         return Unexpected(written.error());
       }
       left.remove_prefix(*written);
-      if (auto alive = keep_alive(); !alive) return alive;
+      if (auto alive = keep_alive(); !alive) {
+        output_.erase(0, output_.size() - left.size());
+        return alive;
+      }
       if (*written == 0 && interrupt_.is_requested()) {
         output_.clear();
         return fail(ErrorCode::kClosed, "interrupted while nobody took the output");
@@ -228,8 +231,8 @@ class ConsumeRun {
   Result<void> keep_alive() {
     if (!member_ || !is_member_) return {};
     const Result<bool> alive = member_->keep_alive();
+    is_member_ = alive && *alive;
     if (!alive) return Unexpected(alive.error());
-    is_member_ = *alive;
     return {};
   }
 

@@ -44,7 +44,7 @@ std::string Consumer::name_of(std::int32_t partition) const {
 
 Result<void> Consumer::assign(const KafkaCluster::Topic& topic, const PartitionPositions& positions) {
   // The answers to what is under way are not wanted.
-  for (const auto& [leader, request] : requests_) cluster_->drop(request.connection);
+  for (const auto& [leader, request] : requests_) connections_.drop(request.connection);
   requests_.clear();
   partitions_.clear();
   fetch_bytes_ = kFirstFetchBytes;
@@ -138,8 +138,7 @@ Result<void> Consumer::send_fetch(std::int32_t leader, const std::vector<std::in
   if (leader < 0)
     return retry_all(to_error(KafkaError::kLeaderNotAvailable, "read " + name_of(partitions.front())));
   const Deadline give_up = deadline(options_.timeout);
-  const Result<KafkaConnection*> connection =
-      cluster_->connection_to(leader, give_up.at_most(kLongestLookUp));
+  const Result<KafkaConnection*> connection = connections_.to(leader, give_up.at_most(kLongestLookUp));
   if (!connection) return retry_all(connection.error());
   kafka::FetchRequest request{.max_wait_ms = kMaxWaitMs,
                               .min_bytes = 1,
@@ -154,7 +153,7 @@ Result<void> Consumer::send_fetch(std::int32_t leader, const std::vector<std::in
                                 .partition_max_bytes = fetch_bytes_});
   }
   if (auto started = (*connection)->start(request, give_up); !started) {
-    cluster_->drop(*connection);
+    connections_.drop(*connection);
     return retry_all(started.error());
   }
   requests_.emplace(leader, Request{*connection, partitions, give_up});
@@ -201,7 +200,7 @@ Result<bool> Consumer::take_answer(std::int32_t leader, const Visit& visit) {
   const Request request = std::move(requests_.extract(leader).mapped());
   std::vector<std::byte> frame;
   const auto response = request.connection->finish<kafka::FetchRequest>(frame, request.deadline);
-  if (!response) cluster_->drop(request.connection);
+  if (!response) connections_.drop(request.connection);
   for (const std::int32_t index : request.partitions) {
     Partition& partition = partitions_.at(index);
     if (!response) {

@@ -41,7 +41,10 @@ class Consumer {
   using Visit = std::function<Result<bool>(std::int32_t partition, const kafka::RecordView& record)>;
 
   Consumer(KafkaCluster& cluster, ConsumerOptions options, const Interrupt* interrupt = nullptr)
-      : cluster_(&cluster), options_(std::move(options)), interrupt_(interrupt) {}
+      : cluster_(&cluster),
+        options_(std::move(options)),
+        interrupt_(interrupt),
+        connections_(cluster) {}
 
   // What to read from now on, in place of what was before; `topic` is what the cluster told last.
   // Errors: kNotFound for a partition that the topic does not have; those of
@@ -93,6 +96,7 @@ class Consumer {
   KafkaCluster* cluster_;
   ConsumerOptions options_;
   const Interrupt* interrupt_;
+  OwnConnections connections_;
   kafka::Uuid topic_id_{};
   std::map<std::int32_t, Partition> partitions_;
   std::map<std::int32_t, Request> requests_;  // under way, by leader

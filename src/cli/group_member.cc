@@ -157,7 +157,7 @@ Result<std::vector<kafka::SyncGroupRequest::Assignment>> GroupMember::share_out(
         cluster_->topic(name, KafkaCluster::Missing::kRefused, deadline(options_.timeout));
     if (topic) {
       partition_counts[name] = static_cast<std::int32_t>(topic->partitions.size());
-    } else if (is_lost_connection(topic.error()) && topic.error().code() != ErrorCode::kNotFound) {
+    } else if (topic.error().code() != ErrorCode::kNotFound) {
       return Unexpected(topic.error());
     }
   }

@@ -22,6 +22,11 @@ constexpr std::int16_t kFirstFindOfMany = 4;
 // How long a topic that was just asked for may stay unknown.
 constexpr auto kCreationPatience = std::chrono::seconds(2);
 
+std::string where(std::int32_t node_id, const server::Address& address) {
+  return fmt::format("the cluster says that broker {} is reached at {}", node_id,
+                     server::to_string(address));
+}
+
 }  // namespace
 
 bool sleep_before_retry(std::chrono::milliseconds pause, const Deadline& deadline) {
@@ -76,24 +81,45 @@ Result<KafkaConnection*> KafkaCluster::any(const Deadline& deadline) {
   return Unexpected(last_error);
 }
 
-Result<KafkaConnection*> KafkaCluster::connection_to(std::int32_t node_id, const Deadline& deadline) {
+Result<server::Address> KafkaCluster::address_of(std::int32_t node_id) const {
   const auto broker = brokers_.find(node_id);
   if (broker == brokers_.end()) return fail(ErrorCode::kNotFound, "no broker with node id {}", node_id);
-  const server::Address address = broker->second;
-  Result<KafkaConnection*> connection = connect(address, deadline);
-  if (connection) return connection;
-  return Unexpected(connection.error().context(fmt::format(
-      "the cluster says that broker {} is reached at {}", node_id, server::to_string(address))));
+  return broker->second;
+}
+
+Result<KafkaConnection*> KafkaCluster::connection_to(std::int32_t node_id, const Deadline& deadline) {
+  const auto address = address_of(node_id);
+  if (!address) return Unexpected(address.error());
+  Result<KafkaConnection*> connection = connect(*address, deadline);
+  if (!connection) return Unexpected(connection.error().context(where(node_id, *address)));
+  return connection;
 }
 
 Result<KafkaConnection> KafkaCluster::own_connection_to(std::int32_t node_id,
                                                         const Deadline& deadline) {
-  const auto broker = brokers_.find(node_id);
-  if (broker == brokers_.end()) return fail(ErrorCode::kNotFound, "no broker with node id {}", node_id);
-  return KafkaConnection::open(broker->second, deadline);
+  const auto address = address_of(node_id);
+  if (!address) return Unexpected(address.error());
+  Result<KafkaConnection> connection = KafkaConnection::open(*address, deadline);
+  if (!connection) return Unexpected(connection.error().context(where(node_id, *address)));
+  return connection;
 }
 
 void KafkaCluster::drop(const KafkaConnection* connection) {
+  std::erase_if(connections_,
+                [connection](const auto& kept) { return kept.second.get() == connection; });
+}
+
+Result<KafkaConnection*> OwnConnections::to(std::int32_t node_id, const Deadline& deadline) {
+  auto& connection = connections_[node_id];
+  if (!connection) {
+    Result<KafkaConnection> opened = cluster_->own_connection_to(node_id, deadline);
+    if (!opened) return Unexpected(opened.error());
+    connection = std::make_unique<KafkaConnection>(std::move(*opened));
+  }
+  return connection.get();
+}
+
+void OwnConnections::drop(const KafkaConnection* connection) {
   std::erase_if(connections_,
                 [connection](const auto& kept) { return kept.second.get() == connection; });
 }

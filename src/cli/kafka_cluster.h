@@ -1,7 +1,8 @@
 // KafkaCluster: the brokers of a Kafka cluster, for a client that outlives the loss of some of them.
 //
-// Connections are opened when they are needed, kept, and opened again after they were dropped. The
-// addresses come from the command line at first and from the cluster's metadata later.
+// Connections are opened when they are needed, kept, and opened again after they were dropped. Every
+// request here is answered before the next one; who has requests under way takes connections of its
+// own. The addresses come from the command line at first and from the cluster's metadata later.
 //
 // Ownership: owns its connections. Threading: one thread at a time.
 // Errors: those of KafkaConnection, and what a broker answered, as to_error() (kafka_advice.h) puts it.
@@ -33,7 +34,7 @@ class KafkaCluster {
   Result<KafkaConnection*> any(const Deadline& deadline);
   // To a broker that the metadata, or a coordinator's address, have named.
   Result<KafkaConnection*> connection_to(std::int32_t node_id, const Deadline& deadline);
-  // One more, which is the caller's: for requests that may be answered late.
+  // One more to such a broker, which is the caller's.
   Result<KafkaConnection> own_connection_to(std::int32_t node_id, const Deadline& deadline);
   // Closes a connection of this cluster: after an error it is of no more use.
   void drop(const KafkaConnection* connection);
@@ -56,6 +57,7 @@ class KafkaCluster {
   Result<std::int32_t> coordinator_of(const std::string& group, const Deadline& deadline);
 
  private:
+  Result<server::Address> address_of(std::int32_t node_id) const;
   Result<KafkaConnection*> connect(const server::Address& address, const Deadline& deadline);
   // Every broker that is known, those that are connected first.
   std::vector<server::Address> candidates() const;
@@ -72,6 +74,22 @@ class KafkaCluster {
   std::vector<server::Address> bootstrap_;
   std::map<std::int32_t, server::Address> brokers_;                      // by node id
   std::map<std::string, std::unique_ptr<KafkaConnection>> connections_;  // by address
+};
+
+// OwnConnections: one user's own connections, one to each broker, for requests that stay under way.
+//
+// Ownership: owns its connections; the cluster must outlive it. Threading: one thread at a time.
+class OwnConnections {
+ public:
+  explicit OwnConnections(KafkaCluster& cluster) : cluster_(&cluster) {}
+
+  Result<KafkaConnection*> to(std::int32_t node_id, const Deadline& deadline);
+  // Closes it: after an error, or when what is under way is not wanted.
+  void drop(const KafkaConnection* connection);
+
+ private:
+  KafkaCluster* cluster_;
+  std::map<std::int32_t, std::unique_ptr<KafkaConnection>> connections_;
 };
 
 // Sleeps for `pause`, or until the deadline if that is sooner; false when it has passed.

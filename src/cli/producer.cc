@@ -36,7 +36,11 @@ std::size_t size_of(const ProducedMessage& message) {
 
 Producer::Producer(KafkaCluster& cluster, std::string topic, const ProducerOptions& options,
                    const Interrupt* interrupt)
-    : cluster_(&cluster), topic_(std::move(topic)), options_(options), interrupt_(interrupt) {}
+    : cluster_(&cluster),
+      topic_(std::move(topic)),
+      options_(options),
+      interrupt_(interrupt),
+      connections_(cluster) {}
 
 Result<Producer> Producer::open(KafkaCluster& cluster, const std::string& topic,
                                 const ProducerOptions& options, const Interrupt* interrupt) {
@@ -176,8 +180,7 @@ void Producer::send(std::int32_t leader, const std::vector<Partition*>& partitio
   }
   if (leader < 0)
     return retry(std::move(batches), to_error(KafkaError::kLeaderNotAvailable, "find the leader"));
-  const Result<KafkaConnection*> connection =
-      cluster_->connection_to(leader, give_up.at_most(kLongestLookUp));
+  const Result<KafkaConnection*> connection = connections_.to(leader, give_up.at_most(kLongestLookUp));
   if (!connection) return retry(std::move(batches), connection.error());
 
   kafka::ProduceRequest request{
@@ -193,7 +196,7 @@ void Producer::send(std::int32_t leader, const std::vector<Partition*>& partitio
   const Result<void> started =
       is_answered ? (*connection)->start(request, give_up) : (*connection)->tell(request, give_up);
   if (!started) {
-    cluster_->drop(*connection);
+    connections_.drop(*connection);
     return retry(std::move(batches), started.error());
   }
   if (!is_answered) {
@@ -218,7 +221,7 @@ void Producer::take(std::int32_t leader, Request request) {
   std::vector<std::byte> frame;
   const auto response = request.connection->finish<kafka::ProduceRequest>(frame, request.deadline);
   if (!response) {
-    cluster_->drop(request.connection);
+    connections_.drop(request.connection);
     return retry(std::move(request.batches),
                  response.error().context(fmt::format("the answer of broker {}", leader)));
   }

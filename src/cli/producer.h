@@ -141,6 +141,7 @@ class Producer {
   std::string topic_;
   ProducerOptions options_;
   const Interrupt* interrupt_;
+  OwnConnections connections_;
   std::map<std::int32_t, Partition> partitions_;
   std::map<std::int32_t, Request> requests_;  // under way, by leader
   std::int32_t unkeyed_partition_ = 0;

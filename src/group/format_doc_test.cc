@@ -3,14 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include "base/testing/doc_example.h"
 #include "group/consumer_records.h"
 #include "group/records.h"
-#include "kafka/testing/doc_example.h"
 
 namespace penstock::group {
 namespace {
-
-using kafka::testing::doc_example;
 
 TEST(CatalogFormat, TheDocumentsGroupIsReadAndMadeAgain) {
   EXPECT_EQ(*decode_group_key(doc_example("group-key")), "billing");

@@ -76,8 +76,7 @@ inline constexpr std::array kApis = {
     // librdkafka compresses with gzip, snappy and lz4 only if Produce v0 is in the advertised range (it
     // does not use v0 then); versions 0-2 carry the old message formats and are refused.
     ApiInfo{ApiKey::kProduce, "Produce", "0-11", "3-11", 9},
-    // From version 13 topics go by id; we advertise that when topics have ids everywhere.
-    ApiInfo{ApiKey::kFetch, "Fetch", "4-12", "4-16", 12},
+    ApiInfo{ApiKey::kFetch, "Fetch", "4-16", "4-16", 12},
     ApiInfo{ApiKey::kListOffsets, "ListOffsets", "1-7", "1-7", 6},
     // kafka-python sends Metadata v0 before it knows any version.
     ApiInfo{ApiKey::kMetadata, "Metadata", "0-12", "0-12", 9},

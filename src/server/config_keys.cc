@@ -323,6 +323,10 @@ std::vector<ConfigKey> broker_keys() {
           "broker.max_fetch_bytes",
           "The most that one Fetch response carries, whatever the client asks for; a single batch "
           "may exceed it."),
+      number_key<FIELD(broker.max_fetch_sessions), count_between(0, 100'000)>(
+          "broker.max_fetch_sessions",
+          "Fetch sessions of each shard, in which consumers name their partitions once (KIP-227); 0: "
+          "there are none. Kafka's max.incremental.fetch.session.cache.slots, for each shard."),
       number_key<FIELD(broker.max_partitions), count_between(1, 1'000'000)>(
           "broker.max_partitions", "Partitions of this broker, over all topics."),
   };

@@ -201,8 +201,9 @@ constexpr Metric kServerMetrics[] = {
                  "What it cut off: parts of commits that were never acknowledged."),
     SERVER_GAUGE("penstock_recovery_findings", "", server.recovery.findings.size(),
                  "Damage that it found; each is in the log."),
-    SERVER_COUNT("penstock_catalog_writes_total", catalog.writes,
-                 "Changes of the catalog (consumer groups, committed offsets) that are durable."),
+    SERVER_COUNT(
+        "penstock_catalog_writes_total", catalog.writes,
+        "Changes of the catalog (topics, consumer groups, committed offsets) that are durable."),
     SERVER_COUNT("penstock_catalog_syncs_total", catalog.syncs,
                  "What they took: changes that wait share a sync."),
     SERVER_COUNT("penstock_catalog_failed_writes_total", catalog.failed_writes,
@@ -315,6 +316,16 @@ constexpr Metric kServingMetrics[] = {
              "Errors in answers, one for each topic or partition: client (cannot be done), retry "
              "(later, or elsewhere), storage (the device), damage (what is stored).",
              write_errors),
+    GAUGE("penstock_fetch_sessions", "", broker.fetch_sessions.sessions,
+          "Fetch sessions: consumers whose requests need not name all their partitions."),
+    GAUGE("penstock_fetch_session_partitions", "", broker.fetch_sessions.partitions,
+          "Partitions in them."),
+    COUNT("penstock_fetch_sessions_created_total", "", broker.fetch_sessions.created,
+          "Fetch sessions that were begun."),
+    COUNT("penstock_fetch_sessions_evicted_total", "", broker.fetch_sessions.evicted,
+          "Of them, those that had to make room for others (broker.max_fetch_sessions)."),
+    COUNT("penstock_incremental_fetches_total", "", broker.fetch_sessions.incremental_fetches,
+          "Fetch requests within sessions."),
     COUNT("penstock_refused_requests_total", "", broker.refused_requests,
           "Requests that could not be followed; their connection was closed."),
 };
