@@ -139,9 +139,10 @@ Task<kafka::ConsumerGroupHeartbeatResponse> answer(Broker& broker,
   response.heartbeat_interval_ms = static_cast<std::int32_t>(
       std::chrono::duration_cast<milliseconds>(answer.heartbeat_interval).count());
   if (!answer.assigned) co_return response;
-  response.assignment = kafka::ConsumerGroupHeartbeatResponse::Assignment();
+  kafka::ConsumerGroupHeartbeatResponse::Assignment assignment;
   for (const auto& [id, partitions] : *answer.assigned)
-    response.assignment->topic_partitions.push_back({id, {partitions.begin(), partitions.end()}});
+    assignment.topic_partitions.push_back({id, {partitions.begin(), partitions.end()}});
+  response.assignment = std::move(assignment);
   co_return response;
 }
 
