@@ -64,6 +64,7 @@ void for_each_error(const Response& response, Note& note) {
   }
   if constexpr (requires { response.topics; }) all(response.topics);
   if constexpr (requires { response.responses; }) all(response.responses);
+  if constexpr (requires { response.results; }) all(response.results);
   if constexpr (requires { response.partitions; }) all(response.partitions);
   if constexpr (requires { response.partition_responses; }) all(response.partition_responses);
   if constexpr (requires { response.coordinators; }) all(response.coordinators);

@@ -87,11 +87,11 @@ inline constexpr std::array kApis = {
     ApiInfo{ApiKey::kAddOffsetsToTxn, "AddOffsetsToTxn", "none", "0-3", 3},
     ApiInfo{ApiKey::kEndTxn, "EndTxn", "none", "0-3", 3},
     ApiInfo{ApiKey::kTxnOffsetCommit, "TxnOffsetCommit", "none", "0-3", 3},
-    ApiInfo{ApiKey::kDescribeConfigs, "DescribeConfigs", "none", "1-4", 4},
-    ApiInfo{ApiKey::kAlterConfigs, "AlterConfigs", "none", "0-2", 2},
-    ApiInfo{ApiKey::kCreatePartitions, "CreatePartitions", "none", "0-3", 2},
+    ApiInfo{ApiKey::kDescribeConfigs, "DescribeConfigs", "1-4", "1-4", 4},
+    ApiInfo{ApiKey::kAlterConfigs, "AlterConfigs", "0-2", "0-2", 2},
+    ApiInfo{ApiKey::kCreatePartitions, "CreatePartitions", "0-3", "0-3", 2},
     ApiInfo{ApiKey::kDeleteGroups, "DeleteGroups", "0-2", "0-2", 2},
-    ApiInfo{ApiKey::kIncrementalAlterConfigs, "IncrementalAlterConfigs", "none", "0-1", 1},
+    ApiInfo{ApiKey::kIncrementalAlterConfigs, "IncrementalAlterConfigs", "0-1", "0-1", 1},
     ApiInfo{ApiKey::kOffsetDelete, "OffsetDelete", "0", "0", kNeverFlexible},
 };
 
