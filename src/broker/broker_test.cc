@@ -236,6 +236,26 @@ TEST(Topics, AskingForAMissingOneCreatesItIfThatIsAllowed) {
   EXPECT_EQ(machine.ask(request, 9).topics[0].error_code, KafkaError::kUnknownTopicOrPartition);
 }
 
+TEST(Topics, AreFoundByIdWithAnEmptyNameBesideItOrNone) {
+  BrokerStorage storage;
+  BrokerMachine machine(storage);
+  machine.start();
+  machine.create_topic("a");
+  kafka::MetadataRequest request;
+  request.topics = {{.name = "a"}};
+  const kafka::Uuid id = machine.ask(request, 12).topics[0].topic_id;
+  const kafka::Uuid other{{std::byte{1}}};
+  for (const std::optional<std::string>& name : {std::optional<std::string>(), {""}}) {
+    request.topics = {{.topic_id = id, .name = name}, {.topic_id = other, .name = name}};
+    const auto response = machine.ask(request, 12);
+    EXPECT_EQ(response.topics[0].name, "a");
+    EXPECT_EQ(response.topics[0].error_code, KafkaError::kNone);
+    EXPECT_EQ(response.topics[1].name, std::nullopt);
+    EXPECT_EQ(response.topics[1].topic_id, other);
+    EXPECT_EQ(response.topics[1].error_code, KafkaError::kUnknownTopicId);
+  }
+}
+
 TEST(Topics, NullMeansAllOfThemAndEmptyMeansNoneExceptInVersion0) {
   BrokerStorage storage;
   BrokerMachine machine(storage);
@@ -351,7 +371,7 @@ TEST(BrokerRestart, APartitionThatCannotBeOpenedDoesNotKeepTheOthersFromBeingSer
 
 // ---- FindCoordinator
 
-TEST(FindCoordinator, OfAGroupIsThisBrokerAndOfATransactionNobodyWithAnErrorThatIsNotRetried) {
+TEST(FindCoordinator, OfAGroupAndOfATransactionIsThisBroker) {
   BrokerStorage storage;
   BrokerMachine machine(storage);
   machine.start();
@@ -369,7 +389,9 @@ TEST(FindCoordinator, OfAGroupIsThisBrokerAndOfATransactionNobodyWithAnErrorThat
   EXPECT_EQ(response.coordinators[1].error_code, KafkaError::kNone);
   EXPECT_EQ(response.coordinators[1].node_id, machine.settings().node_id);
   request.key_type = kafka::CoordinatorKeyType::kTransaction;
-  EXPECT_EQ(machine.ask(request, 4).coordinators[0].error_code, KafkaError::kUnsupportedVersion);
+  const auto of_transactions = machine.ask(request, 4);
+  EXPECT_EQ(of_transactions.coordinators[0].error_code, KafkaError::kNone);
+  EXPECT_EQ(of_transactions.coordinators[0].node_id, machine.settings().node_id);
   request.key_type = kafka::CoordinatorKeyType{7};
   EXPECT_EQ(machine.ask(request, 4).coordinators[0].error_code, KafkaError::kInvalidRequest);
 }

@@ -50,6 +50,12 @@ Task<void> start_groups_on(Broker& home, Peer& peer, Result<void>& result) {
   if (!started && result) result = started;
 }
 
+Task<void> start_transactions_on(Broker& home, Peer& peer, Result<void>& result) {
+  auto start = [&peer] { return peer.broker->start_transactions(); };
+  auto started = co_await call_on(home.scheduler(), *peer.scheduler, start);
+  if (!started && result) result = started;
+}
+
 Task<void> forget_topic_on(Broker& home, Peer& peer, const std::string& topic, Result<void>& result) {
   auto forget = [&peer, &topic] { return peer.broker->groups().forget_topic(topic); };
   auto forgotten = co_await call_on(home.scheduler(), *peer.scheduler, forget);
@@ -57,6 +63,7 @@ Task<void> forget_topic_on(Broker& home, Peer& peer, const std::string& topic, R
 }
 
 Task<Result<void>> close_there(Broker& broker) {
+  co_await broker.transactions().stop();
   co_await broker.groups().stop();
   co_return co_await broker.close_partitions();
 }
@@ -97,6 +104,7 @@ Task<Result<StartReport>> Controller::start() {
   co_await join(broker_.scheduler(), std::move(openings));
   if (auto started = co_await start_groups(); !started) co_return Unexpected(started.error());
   co_await install_everywhere(std::make_shared<const TopicTable>(std::move(by_name)));
+  if (auto started = co_await start_transactions(); !started) co_return Unexpected(started.error());
   co_return report;
 }
 
@@ -105,6 +113,15 @@ Task<Result<void>> Controller::start_groups() {
   std::vector<Task<void>> starts;
   for (std::size_t shard = 0; shard < broker_.peers().size(); ++shard)
     starts.push_back(start_groups_on(broker_, broker_.peer(shard), result));
+  co_await join(broker_.scheduler(), std::move(starts));
+  co_return result;
+}
+
+Task<Result<void>> Controller::start_transactions() {
+  Result<void> result;
+  std::vector<Task<void>> starts;
+  for (std::size_t shard = 0; shard < broker_.peers().size(); ++shard)
+    starts.push_back(start_transactions_on(broker_, broker_.peer(shard), result));
   co_await join(broker_.scheduler(), std::move(starts));
   co_return result;
 }

@@ -11,6 +11,7 @@
 #include "cli/text.h"
 #include "group/records.h"
 #include "server/data_directory.h"
+#include "transaction/records.h"
 
 namespace penstock::cli {
 
@@ -88,6 +89,63 @@ void print_offset_json(const group::OffsetKey& key, const group::OffsetRecord& r
              console);
 }
 
+void print_pending_offset(const group::PendingOffsetKey& key, const group::OffsetRecord& record,
+                          Console& console) {
+  console.print("offset of {}: {}/{} at {}, once the transaction of producer {} is committed\n",
+                shown(key.group), shown(key.partition.topic), key.partition.partition, record.offset,
+                key.producer_id);
+}
+
+void print_pending_offset_json(const group::PendingOffsetKey& key, const group::OffsetRecord& record,
+                               Console& console) {
+  write_json({{"type", "pending_offset"},
+              {"group", key.group},
+              {"producer_id", key.producer_id},
+              {"topic", key.partition.topic},
+              {"partition", key.partition.partition},
+              {"offset", record.offset.value}},
+             console);
+}
+
+void print_transaction(const std::string& id, const transaction::TransactionRecord& record,
+                       Console& console) {
+  console.print("transactional id {}: {} since {}, producer {} epoch {}, timeout {} ms, {}, {}\n",
+                shown(id), transaction::to_string(record.state), utc_time(record.changed_ms),
+                record.producer_id, record.producer_epoch, record.timeout_ms,
+                count_of(record.partitions.size(), "partition"),
+                count_of(record.groups.size(), "group"));
+}
+
+void print_transaction_json(const std::string& id, const transaction::TransactionRecord& record,
+                            Console& console) {
+  Json partitions = Json::array();
+  for (const transaction::TransactionPartition& partition : record.partitions) {
+    partitions.push_back(
+        {{"topic_id", to_hex(partition.topic_id.bytes)}, {"partition", partition.partition}});
+  }
+  write_json({{"type", "transaction"},
+              {"transactional_id", id},
+              {"state", transaction::to_string(record.state)},
+              {"producer_id", record.producer_id},
+              {"producer_epoch", record.producer_epoch},
+              {"timeout_ms", record.timeout_ms},
+              {"started_ms", record.started_ms},
+              {"changed_ms", record.changed_ms},
+              {"partitions", std::move(partitions)},
+              {"groups", record.groups}},
+             console);
+}
+
+void print_producer_ids(const std::string&, const transaction::ProducerIdsRecord& record,
+                        Console& console) {
+  console.print("producer ids: the next block begins at {}\n", record.next_id);
+}
+
+void print_producer_ids_json(const std::string&, const transaction::ProducerIdsRecord& record,
+                             Console& console) {
+  write_json({{"type", "producer_ids"}, {"next_id", record.next_id}}, console);
+}
+
 std::string settings_text(const broker::TopicSettings& settings) {
   std::string text;
   for (const auto& [name, value] : settings.entries()) text += fmt::format(", {}={}", name, value);
@@ -141,22 +199,40 @@ Result<void> print_deleted_topic_entry(const catalog::Entry& entry, bool as_json
   return {};
 }
 
-Result<void> print_group_entry(const catalog::Entry& entry, bool as_json, Console& console) {
-  const auto id = group::decode_group_key(entry.key);
-  if (!id) return Unexpected(id.error());
-  const auto record = group::decode_group(entry.value);
+// Prints by one of two functions of key and record, or says what is wrong.
+template <typename Key, typename Record>
+Result<void> print_record(const Result<Key>& key, const Result<Record>& record,
+                          void (*print)(const Key&, const Record&, Console&), Console& console) {
+  if (!key) return Unexpected(key.error());
   if (!record) return Unexpected(record.error());
-  (as_json ? print_group_json : print_group)(*id, *record, console);
+  print(*key, *record, console);
   return {};
 }
 
+Result<void> print_group_entry(const catalog::Entry& entry, bool as_json, Console& console) {
+  return print_record(group::decode_group_key(entry.key), group::decode_group(entry.value),
+                      as_json ? print_group_json : print_group, console);
+}
+
 Result<void> print_offset_entry(const catalog::Entry& entry, bool as_json, Console& console) {
-  const auto key = group::decode_offset_key(entry.key);
-  if (!key) return Unexpected(key.error());
-  const auto record = group::decode_offset(entry.value);
-  if (!record) return Unexpected(record.error());
-  (as_json ? print_offset_json : print_offset)(*key, *record, console);
-  return {};
+  return print_record(group::decode_offset_key(entry.key), group::decode_offset(entry.value),
+                      as_json ? print_offset_json : print_offset, console);
+}
+
+Result<void> print_pending_offset_entry(const catalog::Entry& entry, bool as_json, Console& console) {
+  return print_record(group::decode_pending_offset_key(entry.key), group::decode_offset(entry.value),
+                      as_json ? print_pending_offset_json : print_pending_offset, console);
+}
+
+Result<void> print_transaction_entry(const catalog::Entry& entry, bool as_json, Console& console) {
+  return print_record(transaction::decode_transaction_key(entry.key),
+                      transaction::decode_transaction(entry.value),
+                      as_json ? print_transaction_json : print_transaction, console);
+}
+
+Result<void> print_producer_ids_entry(const catalog::Entry& entry, bool as_json, Console& console) {
+  return print_record(Result<std::string>(entry.key), transaction::decode_producer_ids(entry.value),
+                      as_json ? print_producer_ids_json : print_producer_ids, console);
 }
 
 // What is known of a kind of records.
@@ -169,6 +245,9 @@ constexpr std::array kRecordKinds{
     RecordKind{broker::kDeletedTopicPrefix, print_deleted_topic_entry},
     RecordKind{group::kGroupPrefix, print_group_entry},
     RecordKind{group::kOffsetPrefix, print_offset_entry},
+    RecordKind{group::kPendingOffsetPrefix, print_pending_offset_entry},
+    RecordKind{transaction::kTransactionPrefix, print_transaction_entry},
+    RecordKind{transaction::kProducerIdsKey, print_producer_ids_entry},
 };
 
 // One record; kCorrupt and kNotSupported name its key.
@@ -209,7 +288,7 @@ int run_dump(const CatalogOptions& options, Console& console) {
 
 void add_catalog_command(CLI::App& app, Console& console, int& exit_code) {
   CLI::App& catalog = *app.add_subcommand(
-      "catalog", "Look at what a server keeps besides messages: topics and consumer groups");
+      "catalog", "Look at what a server keeps besides messages: topics, consumer groups, transactions");
   catalog.require_subcommand(1);
   catalog.footer("Example:\n  penstock catalog dump ./data");
 

@@ -33,5 +33,12 @@ TEST(CatalogFormat, TheDocumentsOffsetIsReadAndMadeAgain) {
   EXPECT_EQ(encode(*offset), doc_example("offset"));
 }
 
+TEST(CatalogFormat, TheDocumentsPendingOffsetsKeyIsReadAndMadeAgain) {
+  const PendingOffsetKey key{"billing", 1000, {"orders", 2}};
+  EXPECT_EQ(*decode_pending_offset_key(doc_example("pending-offset-key")), key);
+  EXPECT_EQ(pending_offset_key(key.group, key.producer_id, key.partition),
+            doc_example("pending-offset-key"));
+}
+
 }  // namespace
 }  // namespace penstock::group

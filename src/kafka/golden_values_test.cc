@@ -578,5 +578,21 @@ TEST(GoldenValues, EveryFieldOfOffsetDeleteResponseVersion0) {
   EXPECT_EQ(golden<OffsetDeleteResponse>(0), expected);
 }
 
+// As librdkafka 2.0.2 sends them, without the header: with bytes that nobody needs behind them.
+
+TEST(BytesOfLibrdkafka, ListGroupsEndsWithOneByteTooMany) {
+  const auto request = decode<ListGroupsRequest>(bytes_from_hex("010000"), 4);
+  ASSERT_TRUE(request.has_value()) << request.error().message();
+  EXPECT_TRUE(request->states_filter.empty());
+}
+
+TEST(BytesOfLibrdkafka, OffsetFetchOfAllTopicsEndsWithThreeBytesTooMany) {
+  const auto request = decode<OffsetFetchRequest>(bytes_from_hex("0267000000000000"), 7);
+  ASSERT_TRUE(request.has_value()) << request.error().message();
+  EXPECT_EQ(request->group_id, "g");
+  EXPECT_FALSE(request->topics.has_value());
+  EXPECT_FALSE(request->require_stable);
+}
+
 }  // namespace
 }  // namespace penstock::kafka
