@@ -153,6 +153,9 @@ class Broker {
   // the partition; kFenced when it still refuses appends; the device's, and then it is not served until
   // it is opened again.
   Task<Result<Reopened>> reopen_partition(PartitionPlace place);
+  // Gives partitions of this shard other options, several at a time. One that is not served gets them
+  // when it is opened again.
+  Task<bool> change_partitions(std::vector<PartitionPlace> places);
   // Removes a partition of this shard and its files.
   Task<Result<void>> destroy_partition(PartitionKey key);
   const BrokerStats& stats() const { return stats_; }
