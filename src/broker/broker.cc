@@ -83,7 +83,9 @@ Broker::Broker(log::LogContext context, catalog::Catalog& catalog, const Setting
       groups_(context_.scheduler, catalog, context_.random, settings_.groups),
       retention_(*this, delete_what_is_not_kept),
       scrubbing_(*this, scrub),
-      compaction_(*this, compact) {
+      compaction_(*this, compact),
+      waiting_(settings_.waiting, stats_),
+      answers_(context_.scheduler, settings_.answer_bytes) {
   if (shard != 0) return;
   auto store = std::make_unique<FileMetadataStore>(context_.disk, data_directory + "/topics");
   controller_ = std::make_unique<Controller>(*this, std::move(store));
@@ -99,8 +101,7 @@ Task<Result<void>> Broker::stop() { return controller_->stop(); }
 
 void Broker::release_waiting() {
   groups_.release_waiting();
-  releasing_fetches_ = true;
-  for (Event* waiting : waiting_fetches_) waiting->set();
+  released_.abort();
 }
 
 // --- Consumer groups of this shard ---------------------------------------------------------------
@@ -149,9 +150,12 @@ Task<log::RecoveryReport> Broker::open_partitions(std::vector<PartitionPlace> pl
 
 Task<void> Broker::open_partition(PartitionPlace place, log::RecoveryReport& report) {
   const std::string name = place.id.to_string();
+  const PartitionKey key = place.key();
   auto recovered = co_await open_now(std::move(place));
   ++stats_.partitions_opened;
   if (recovered) {
+    stats_.scanned_bytes += recovered->scanned_bytes;
+    if (const PartitionRef opened = find_partition(key)) stats_.opened_bytes += opened->size_bytes();
     report.add(*recovered);
   } else {
     report.findings.push_back(fmt::format("{}: not served: {}", name, recovered.error().message()));
@@ -237,13 +241,13 @@ Task<Result<void>> Broker::close_partitions() {
 
 // --- Dispatch ------------------------------------------------------------------------------------
 
-Task<Result<Response>> Broker::handle(SharedSlice frame, std::string client_host) {
-  auto answered = co_await dispatch(std::move(frame), std::move(client_host));
+Task<Result<Response>> Broker::handle(SharedSlice frame, Client& client) {
+  auto answered = co_await dispatch(std::move(frame), client);
   if (!answered) ++stats_.refused_requests;
   co_return answered;
 }
 
-Task<Result<Response>> Broker::dispatch(SharedSlice frame, std::string client_host) {
+Task<Result<Response>> Broker::dispatch(SharedSlice frame, Client& client) {
   auto request = kafka::parse_request(frame.view());
   if (!request) co_return Unexpected(request.error());
   const kafka::RequestHeader& header = request->header;
@@ -262,7 +266,8 @@ Task<Result<Response>> Broker::dispatch(SharedSlice frame, std::string client_ho
                    version);
   }
 
-  const Caller caller{.client_id = header.client_id.value_or(""), .host = std::move(client_host)};
+  const Caller caller{
+      .client_id = header.client_id.value_or(""), .client = client, .request_bytes = frame.size()};
   ApiStats& stats = stats_.of(header.api_key);
   ++stats.requests;
   switch (header.api_key) {

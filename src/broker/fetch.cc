@@ -149,8 +149,9 @@ Task<void> act_on(Broker& home, Watched& watched) {
   co_await call_on(home.scheduler(), *watched.owner->scheduler, act);
 }
 
-// Waits until any of the partitions has moved, the deadline has passed, or fetches are released.
-Task<void> wait_for_more(Broker& broker, std::vector<Part>& parts, Instant deadline) {
+// Waits until any of the partitions has moved, the deadline has passed, the client has gone, or waiting
+// requests are released.
+Task<void> wait_for_more(Broker& broker, Client& client, std::vector<Part>& parts, Instant deadline) {
   Event moved(broker.scheduler());
   std::map<Peer*, std::vector<Part*>> by_owner;
   for (Part& part : parts) by_owner[part.owner].push_back(&part);
@@ -160,12 +161,11 @@ Task<void> wait_for_more(Broker& broker, std::vector<Part>& parts, Instant deadl
     watched.push_back({owner, std::move(group), std::move(watch)});
   }
 
-  const auto waiting = broker.waiting_fetches().insert(broker.waiting_fetches().end(), &moved);
-  if (broker.is_releasing_fetches()) moved.set();
+  const AbortSource::Wake when_gone(&client.gone, moved);
+  const AbortSource::Wake when_released(&broker.released(), moved);
   for (Watched& one : watched) co_await act_on<watch_here>(broker, one);
   co_await moved.wait_until(deadline);
   for (Watched& one : watched) co_await act_on<unwatch_here>(broker, one);
-  broker.waiting_fetches().erase(waiting);
 }
 
 // Cuts what was found down to the response's limit, in request order; each shard had the whole budget.
@@ -199,6 +199,14 @@ FetchResponse::Partition respond(std::int32_t index, Part& part, std::int8_t iso
   return response;
 }
 
+// What the answer may carry at most, if there is memory for it.
+std::uint64_t most_to_answer(const std::vector<Part>& parts, const FetchRequest& request,
+                             const Settings& settings) {
+  std::uint64_t asked_bytes = 0;
+  for (const Part& part : parts) asked_bytes += part.max_bytes;
+  return std::min({asked_bytes, as_bytes_limit(request.max_bytes), settings.max_fetch_bytes});
+}
+
 }  // namespace
 
 KafkaError check_leader_epoch(const Topic& topic, std::int32_t client_epoch) {
@@ -208,7 +216,8 @@ KafkaError check_leader_epoch(const Topic& topic, std::int32_t client_epoch) {
                                            : KafkaError::kUnknownLeaderEpoch;
 }
 
-Task<FetchResponse> answer(Broker& broker, const FetchRequest& request, std::int16_t version) {
+Task<FetchResponse> answer(Broker& broker, const FetchRequest& request, std::int16_t version,
+                           const Caller& caller) {
   FetchResponse response;
   // Sessions (KIP-227) are not kept: every full fetch is answered with session 0, and a client that
   // believes to be in one is sent back to full fetches.
@@ -223,15 +232,16 @@ Task<FetchResponse> answer(Broker& broker, const FetchRequest& request, std::int
       parts.push_back(prepare(broker, topic, partition, version));
     }
   }
-  const std::uint64_t budget_bytes =
-      std::min(as_bytes_limit(request.max_bytes), broker.settings().max_fetch_bytes);
-  const std::uint64_t enough_bytes = std::min(as_bytes_limit(request.min_bytes), budget_bytes);
+  const std::uint64_t most_bytes = most_to_answer(parts, request, broker.settings());
   const Instant deadline =
       broker.scheduler().now() + std::chrono::milliseconds(std::max(0, request.max_wait_ms));
-  auto read = [budget_bytes](Broker& owner, std::vector<Part*>& here) {
-    return read_here(owner, here, budget_bytes);
+  AnswerMemory::Share memory;
+  auto read = [&memory](Broker& owner, std::vector<Part*>& here) {
+    return read_here(owner, here, memory.bytes());
   };
+  std::optional<WaitingRequests::Place> place;
   while (true) {
+    memory = co_await broker.answers().reserve(most_bytes);
     co_await on_owners(broker, parts, read);
     std::uint64_t found_bytes = 0;
     bool has_error = false;
@@ -239,12 +249,20 @@ Task<FetchResponse> answer(Broker& broker, const FetchRequest& request, std::int
       found_bytes += part.found.size_bytes;
       has_error = has_error || part.error != KafkaError::kNone;
     }
-    const bool done = parts.empty() || has_error || found_bytes >= enough_bytes ||
-                      broker.is_releasing_fetches() || broker.scheduler().now() >= deadline;
-    if (done) break;
-    co_await wait_for_more(broker, parts, deadline);
+    const std::uint64_t enough_bytes =
+        std::min(as_bytes_limit(request.min_bytes), std::max<std::uint64_t>(memory.bytes(), 1));
+    const bool is_cut_short = found_bytes > 0 && memory.bytes() < most_bytes;
+    const bool done = parts.empty() || has_error || found_bytes >= enough_bytes || is_cut_short ||
+                      broker.released().is_aborted() || caller.client.gone.is_aborted() ||
+                      broker.scheduler().now() >= deadline;
+    if (!done && !place) place = broker.waiting().enter(caller.client, caller.request_bytes);
+    if (done || !place) break;
+    for (Part& part : parts) part.found = {};
+    memory.shrink(0);
+    co_await wait_for_more(broker, caller.client, parts, deadline);
   }
-  cut(parts, budget_bytes);
+  cut(parts, memory.bytes());
+  for (const Part& part : parts) broker.note_fetched(part.found.batches.size(), part.found.size_bytes);
 
   auto next = parts.begin();
   for (const FetchRequest::Topic& topic : request.topics) {

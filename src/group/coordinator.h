@@ -60,6 +60,12 @@ struct CommittedOffset {
   std::optional<OffsetRecord> record;  // nothing: none was committed
 };
 
+struct GroupOffset {
+  std::string group;
+  TopicPartition partition;
+  Offset offset;
+};
+
 struct GroupStats {
   std::uint64_t groups = 0;
   std::uint64_t members = 0;
@@ -97,6 +103,9 @@ class GroupCoordinator {
   // Nothing in `wanted`: all there are.
   std::vector<CommittedOffset> committed(
       const std::string& group, const std::optional<std::vector<TopicPartition>>& wanted) const;
+
+  // Of all groups, at most so many, in the order of groups and partitions.
+  std::vector<GroupOffset> first_offsets(std::size_t limit) const;
 
   GroupDescription describe(const std::string& group) const;
   std::vector<GroupSummary> list() const;

@@ -9,6 +9,7 @@
 
 #include "group/records.h"
 #include "kafka/errors.h"
+#include "task/abort_source.h"
 #include "task/clock.h"
 
 namespace penstock::group {
@@ -32,6 +33,8 @@ struct JoinRequest {
   bool must_know_its_id = false;
   // A leader can be told that its assignment holds (KIP-814).
   bool can_skip_assignment = false;
+  // Aborted when whoever asks has gone; null: it stays.
+  AbortSource* gone = nullptr;
 };
 
 struct JoinedMember {
@@ -69,6 +72,7 @@ struct SyncRequest {
   std::optional<std::string> protocol_type{};  // nothing: not checked
   std::optional<std::string> protocol{};
   std::vector<MemberAssignment> assignments{};  // the leader's
+  AbortSource* gone = nullptr;                  // as of a JoinRequest
 };
 
 struct SyncAnswer {

@@ -94,6 +94,7 @@ Task<Result<Partition::Ticket>> Partition::append(ByteView batch, std::int32_t l
                                                                 : Commit::Acknowledged::kWhenDurable);
   const ByteView stored = commit->add(batch, *header);
   ++context_.stats->appends;
+  context_.stats->appended_records += static_cast<std::uint64_t>(header->last_offset_delta) + 1;
   context_.stats->appended_bytes += batch.size();
   marks_.append_end = header->next_offset();
   if (from_memory) {
