@@ -1,5 +1,5 @@
-// Whatever a consumer says of itself when it joins, and an earlier life of the server left: the topics that
-// it consumes are read or not known, and a group's record is decoded or refused.
+// Whatever a consumer says of itself when it joins, and an earlier life of the server left: the topics
+// that it consumes are read or not known, and a group's record is decoded or refused.
 
 #include <cstddef>
 #include <cstdint>
@@ -53,7 +53,8 @@ void try_record(ByteView bytes) {
   const auto record = decode_group(as_text(bytes));
   if (!record) return;
   const auto again = decode_group(encode(*record));
-  PENSTOCK_ASSERT(again && encode(*again) == encode(*record), "a group's record changes when it is kept");
+  PENSTOCK_ASSERT(again && encode(*again) == encode(*record),
+                  "a group's record changes when it is kept");
 }
 
 }  // namespace

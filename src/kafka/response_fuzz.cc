@@ -1,5 +1,5 @@
-// Whatever a server sends as an answer: our own client decodes or refuses it, and what was decoded can be
-// encoded and decoded again to the same. The first bytes of the input say what was asked.
+// Whatever a server sends as an answer: our own client decodes or refuses it, and what was decoded can
+// be encoded and decoded again to the same. The first bytes of the input say what was asked.
 
 #include <cstddef>
 #include <cstdint>

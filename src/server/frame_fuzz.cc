@@ -1,5 +1,5 @@
-// Whatever a client sends, in whatever pieces: FrameReader brings the frames that are in it, whole and in
-// order, and ends where the stream cannot be followed. The input's first bytes say how it is cut.
+// Whatever a client sends, in whatever pieces: FrameReader brings the frames that are in it, whole and
+// in order, and ends where the stream cannot be followed. The input's first bytes say how it is cut.
 
 #include <algorithm>
 #include <cstddef>
@@ -73,7 +73,8 @@ Task<void> read_all(FrameReader& reader, const Expected& expected) {
   for (const ByteView frame : expected.frames) {
     auto got = co_await reader.next();
     PENSTOCK_ASSERT(got && *got, "a whole frame was not brought");
-    PENSTOCK_ASSERT(std::ranges::equal((*got)->bytes.view(), frame), "a frame was brought with other bytes");
+    PENSTOCK_ASSERT(std::ranges::equal((*got)->bytes.view(), frame),
+                    "a frame was brought with other bytes");
     PENSTOCK_ASSERT((*got)->lease.bytes() >= frame.size(), "a frame was brought that nobody paid for");
   }
   const auto end = co_await reader.next();
