@@ -92,7 +92,9 @@ Broker::Broker(log::LogContext context, catalog::Catalog& catalog, const Setting
       fetch_sessions_(context_.scheduler, context_.random, settings_, stats_.fetch_sessions, shard),
       retention_(*this, delete_what_is_not_kept),
       scrubbing_(*this, scrub),
-      compaction_(*this, compact) {
+      compaction_(*this, compact),
+      waiting_(settings_.waiting, stats_),
+      answers_(context_.scheduler, settings_.answer_bytes) {
   if (shard != 0) return;
   auto store = std::make_unique<CatalogMetadataStore>(context_.scheduler, context_.disk, catalog,
                                                       data_directory + "/topics");
@@ -109,8 +111,7 @@ Task<Result<void>> Broker::stop() { return controller_->stop(); }
 
 void Broker::release_waiting() {
   groups_.release_waiting();
-  releasing_fetches_ = true;
-  for (Event* waiting : waiting_fetches_) waiting->set();
+  released_.abort();
 }
 
 // --- Consumer groups and transactions of this shard ----------------------------------------------
@@ -170,9 +171,12 @@ Task<log::RecoveryReport> Broker::open_partitions(std::vector<PartitionPlace> pl
 
 Task<void> Broker::open_partition(PartitionPlace place, log::RecoveryReport& report) {
   const std::string name = place.id.to_string();
+  const PartitionKey key = place.key();
   auto recovered = co_await open_now(std::move(place));
   ++stats_.partitions_opened;
   if (recovered) {
+    stats_.scanned_bytes += recovered->scanned_bytes;
+    if (const PartitionRef opened = find_partition(key)) stats_.opened_bytes += opened->size_bytes();
     report.add(*recovered);
   } else {
     report.findings.push_back(fmt::format("{}: not served: {}", name, recovered.error().message()));
@@ -276,13 +280,13 @@ Task<Result<void>> Broker::close_partitions() {
 
 // --- Dispatch ------------------------------------------------------------------------------------
 
-Task<Result<Response>> Broker::handle(SharedSlice frame, std::string client_host) {
-  auto answered = co_await dispatch(std::move(frame), std::move(client_host));
+Task<Result<Response>> Broker::handle(SharedSlice frame, Client& client) {
+  auto answered = co_await dispatch(std::move(frame), client);
   if (!answered) ++stats_.refused_requests;
   co_return answered;
 }
 
-Task<Result<Response>> Broker::dispatch(SharedSlice frame, std::string client_host) {
+Task<Result<Response>> Broker::dispatch(SharedSlice frame, Client& client) {
   auto request = kafka::parse_request(frame.view());
   if (!request) co_return Unexpected(request.error());
   const kafka::RequestHeader& header = request->header;
@@ -301,7 +305,8 @@ Task<Result<Response>> Broker::dispatch(SharedSlice frame, std::string client_ho
                    version);
   }
 
-  const Caller caller{.client_id = header.client_id.value_or(""), .host = std::move(client_host)};
+  const Caller caller{
+      .client_id = header.client_id.value_or(""), .client = client, .request_bytes = frame.size()};
   ApiStats& stats = stats_.of(header.api_key);
   ++stats.requests;
   switch (header.api_key) {

@@ -9,7 +9,6 @@
 // Threading: its shard's scheduler, except where said.
 #pragma once
 
-#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -17,7 +16,9 @@
 #include <string>
 #include <vector>
 
+#include "broker/answer_memory.h"
 #include "broker/broker_stats.h"
+#include "broker/client.h"
 #include "broker/controller.h"
 #include "broker/fetch_sessions.h"
 #include "broker/group_topics.h"
@@ -25,6 +26,7 @@
 #include "broker/settings.h"
 #include "broker/topic_table.h"
 #include "broker/transaction_markers.h"
+#include "broker/waiting_requests.h"
 #include "group/coordinator.h"
 #include "kafka/byte_chain.h"
 #include "kafka/frame.h"
@@ -93,9 +95,9 @@ class Broker {
   // Handles one request frame (without its size). Requests of one connection are to be started in the
   // order in which they came, each before the one that came first has ended if the caller likes; their
   // answers go out in the same order. Nothing is answered to a Produce with acks=0. Errors: the
-  // connection cannot go on and is to be closed; the message is for the log. `client_host` is the
-  // address of who asks, for people.
-  Task<Result<std::optional<kafka::ByteChain>>> handle(SharedSlice frame, std::string client_host);
+  // connection cannot go on and is to be closed; the message is for the log. `client` outlives the
+  // call; when it has gone, its requests do not wait any longer, and are answered as they stand.
+  Task<Result<std::optional<kafka::ByteChain>>> handle(SharedSlice frame, Client& client);
 
   // Lets every waiting request (Fetch, JoinGroup, SyncGroup) be answered at once, now and from here on,
   // so that connections can end.
@@ -159,6 +161,10 @@ class Broker {
   // Removes a partition of this shard and its files.
   Task<Result<void>> destroy_partition(PartitionKey key);
   const BrokerStats& stats() const { return stats_; }
+  void note_fetched(std::uint64_t batches, std::uint64_t bytes) {
+    stats_.fetched_batches += batches;
+    stats_.fetched_bytes += bytes;
+  }
   // Lets others run now and then, if there are many partitions.
   Task<PartitionCounts> count_partitions();
 
@@ -166,13 +172,13 @@ class Broker {
   Task<Result<void>> close_partitions();
 
   FetchSessions& fetch_sessions() { return fetch_sessions_; }
-
-  // Where waiting fetches stand, so that release_waiting() finds them.
-  std::list<Event*>& waiting_fetches() { return waiting_fetches_; }
-  bool is_releasing_fetches() const { return releasing_fetches_; }
+  WaitingRequests& waiting() { return waiting_; }
+  AnswerMemory& answers() { return answers_; }
+  // Aborted by release_waiting().
+  AbortSource& released() { return released_; }
 
  private:
-  Task<Result<std::optional<kafka::ByteChain>>> dispatch(SharedSlice frame, std::string client_host);
+  Task<Result<std::optional<kafka::ByteChain>>> dispatch(SharedSlice frame, Client& client);
   std::size_t coordinating_shard(const std::string& name) const;
   Task<Result<std::int64_t>> take_producer_ids();
   Task<void> open_partition(PartitionPlace place, log::RecoveryReport& report);
@@ -198,8 +204,9 @@ class Broker {
   PartitionRounds retention_;
   PartitionRounds scrubbing_;
   PartitionRounds compaction_;
-  std::list<Event*> waiting_fetches_;
-  bool releasing_fetches_ = false;
+  WaitingRequests waiting_;
+  AnswerMemory answers_;
+  AbortSource released_;
 };
 
 }  // namespace penstock::broker

@@ -384,5 +384,61 @@ TEST_F(GroupRequests, AJoinThatWaitsEndsWhenTheServerStops) {
   EXPECT_EQ(waiting->error_code, KafkaError::kNotCoordinator);
 }
 
+// The member stays: a lost connection may come back, and what ends a membership is its session.
+TEST_F(GroupRequests, AJoinThatWaitsEndsWhenItsClientGoesAndTheGroupGoesOn) {
+  machine_.ask(join_request(), 0);
+  for (std::size_t shard = 0; shard < kShards; ++shard) {
+    Client client{.host = "/192.0.2.2"};
+    BackgroundAnswer<kafka::JoinGroupResponse> waiting;
+    machine_.start_asking(waiting, join_request(), 0, shard, client);
+    machine_.sleep(seconds(1));
+    EXPECT_FALSE(waiting.is_there());
+    client.gone.abort();
+    machine_.sleep(milliseconds(1));
+    ASSERT_TRUE(waiting.is_there());
+    EXPECT_EQ(waiting->error_code, KafkaError::kRebalanceInProgress);
+    EXPECT_EQ(client.waiting_count, 0U);
+    EXPECT_EQ(machine_.broker(shard).stats().waiting_requests, 0U);
+  }
+  const auto members = [this] {
+    std::uint64_t count = 0;
+    for (std::size_t shard = 0; shard < kShards; ++shard)
+      count += machine_.broker(shard).groups().stats().members;
+    return count;
+  };
+  EXPECT_EQ(members(), 1 + kShards);
+  machine_.sleep(seconds(600));
+  EXPECT_EQ(members(), 0U) << "their sessions have ended";
+}
+
+TEST_F(GroupRequests, ASyncThatWaitsEndsWhenItsClientGoes) {
+  const auto leader = machine_.ask(join_request(), 0);
+  BackgroundAnswer<kafka::JoinGroupResponse> again;
+  BackgroundAnswer<kafka::JoinGroupResponse> follower;
+  machine_.start_asking(follower, join_request(), 0);
+  machine_.start_asking(again, join_request(leader.member_id), 0);
+  machine_.sleep(seconds(1));
+  ASSERT_TRUE(follower.is_there());
+  ASSERT_EQ(follower->leader, leader.member_id);
+  kafka::SyncGroupRequest sync;
+  sync.group_id = join_request().group_id;
+  sync.generation_id = follower->generation_id;
+  sync.member_id = follower->member_id;
+  Client client{.host = "/192.0.2.2"};
+  BackgroundAnswer<kafka::SyncGroupResponse> waiting;
+  machine_.start_asking(waiting, sync, 0, 1, client);
+  machine_.sleep(milliseconds(1));
+  EXPECT_FALSE(waiting.is_there());
+  client.gone.abort();
+  machine_.sleep(milliseconds(1));
+  ASSERT_TRUE(waiting.is_there());
+  EXPECT_EQ(waiting->error_code, KafkaError::kRebalanceInProgress);
+}
+
+TEST_F(GroupRequests, AJoinThatFindsNoPlaceToWaitIsToldToComeAgain) {
+  machine_.settings().waiting.of_shard = 0;
+  EXPECT_EQ(machine_.ask(join_request(), 0).error_code, KafkaError::kCoordinatorNotAvailable);
+}
+
 }  // namespace
 }  // namespace penstock::broker::testing

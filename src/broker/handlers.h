@@ -41,10 +41,11 @@
 
 namespace penstock::broker {
 
-// Who asks, for the answers that depend on it.
+// Who asks, for the answers that depend on it or wait.
 struct Caller {
   std::string client_id;
-  std::string host;
+  Client& client;
+  std::size_t request_bytes;
 };
 
 // What a client is told when the log could not do something.
@@ -80,7 +81,7 @@ Task<kafka::DeleteRecordsResponse> answer(Broker& broker, const kafka::DeleteRec
 Task<kafka::ProduceResponse> answer(Broker& broker, const kafka::ProduceRequest& request,
                                     std::int16_t version);
 Task<kafka::FetchResponse> answer(Broker& broker, const kafka::FetchRequest& request,
-                                  std::int16_t version);
+                                  std::int16_t version, const Caller& caller);
 Task<kafka::ListOffsetsResponse> answer(Broker& broker, const kafka::ListOffsetsRequest& request,
                                         std::int16_t version);
 Task<kafka::FindCoordinatorResponse> answer(Broker& broker,
@@ -89,7 +90,7 @@ Task<kafka::FindCoordinatorResponse> answer(Broker& broker,
 Task<kafka::JoinGroupResponse> answer(Broker& broker, const kafka::JoinGroupRequest& request,
                                       std::int16_t version, const Caller& caller);
 Task<kafka::SyncGroupResponse> answer(Broker& broker, const kafka::SyncGroupRequest& request,
-                                      std::int16_t version);
+                                      std::int16_t version, const Caller& caller);
 Task<kafka::HeartbeatResponse> answer(Broker& broker, const kafka::HeartbeatRequest& request,
                                       std::int16_t version);
 Task<kafka::LeaveGroupResponse> answer(Broker& broker, const kafka::LeaveGroupRequest& request,

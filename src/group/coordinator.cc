@@ -289,6 +289,17 @@ std::vector<CommittedOffset> GroupCoordinator::committed(
   return found;
 }
 
+std::vector<GroupOffset> GroupCoordinator::first_offsets(std::size_t limit) const {
+  std::vector<GroupOffset> found;
+  for (const auto& [id, group] : groups_) {
+    for (const auto& [partition, record] : group->offsets()) {
+      if (found.size() == limit) return found;
+      found.push_back({id, partition, record.offset});
+    }
+  }
+  return found;
+}
+
 GroupStats GroupCoordinator::stats() const {
   GroupStats stats{.groups = groups_.size(), .rebalances = rebalances_, .commits = commits_};
   for (const GroupRef& group : groups_ | std::views::values) {

@@ -87,6 +87,12 @@ struct CommittedOffset {
   bool is_unstable = false;            // an open transaction may yet replace it
 };
 
+struct GroupOffset {
+  std::string group;
+  TopicPartition partition;
+  Offset offset;
+};
+
 struct GroupStats {
   std::uint64_t groups = 0;
   std::uint64_t members = 0;
@@ -137,6 +143,9 @@ class GroupCoordinator {
   // Nothing in `wanted`: all there are.
   std::vector<CommittedOffset> committed(
       const std::string& group, const std::optional<std::vector<TopicPartition>>& wanted) const;
+
+  // Of all groups, at most so many, in the order of groups and partitions.
+  std::vector<GroupOffset> first_offsets(std::size_t limit) const;
 
   // A group that is not there, or of the other protocol, is dead; as Kafka says it.
   GroupDescription describe(const std::string& group) const;

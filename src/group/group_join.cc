@@ -58,6 +58,8 @@ std::string Group::make_member_id(const JoinRequest& request) {
 }
 
 Task<JoinAnswer> Group::add_member(std::string member_id, JoinRequest request) {
+  AbortSource* const gone = request.gone;
+  JoinAnswer if_gone = JoinAnswer::refused(KafkaError::kRebalanceInProgress, member_id);
   Member member;
   member.id = member_id;
   member.instance_id = request.member.instance_id;
@@ -83,7 +85,7 @@ Task<JoinAnswer> Group::add_member(std::string member_id, JoinRequest request) {
   } else {
     prepare_rebalance();
   }
-  co_return co_await Parked<JoinAnswer>::wait(std::move(parked));
+  co_return co_await Parked<JoinAnswer>::wait(std::move(parked), gone, std::move(if_gone));
 }
 
 Task<JoinAnswer> Group::join_known(JoinRequest request) {
@@ -105,8 +107,8 @@ Task<JoinAnswer> Group::join_known(JoinRequest request) {
 
 Task<JoinAnswer> Group::update_member(Member& member, JoinRequest request) {
   auto parked = std::make_shared<Parked<JoinAnswer>>(context_.scheduler);
-  member.answer_join(
-      JoinAnswer::refused(KafkaError::kRebalanceInProgress, member.id));  // of a lost connection
+  JoinAnswer if_gone = JoinAnswer::refused(KafkaError::kRebalanceInProgress, member.id);
+  member.answer_join(if_gone);  // of a lost connection
   member.joining = parked;
   member.client_id = std::move(request.client_id);
   member.client_host = std::move(request.client_host);
@@ -118,7 +120,7 @@ Task<JoinAnswer> Group::update_member(Member& member, JoinRequest request) {
   } else {
     prepare_rebalance();
   }
-  co_return co_await Parked<JoinAnswer>::wait(std::move(parked));
+  co_return co_await Parked<JoinAnswer>::wait(std::move(parked), request.gone, std::move(if_gone));
 }
 
 // A static member that has restarted. In a stable group that goes on as before, nobody else hears of it

@@ -159,7 +159,8 @@ Task<SyncAnswer> Group::sync(SyncRequest request) {
   // Asked again while the first answer is being written, the leader waits for that one.
   const bool settles = leader_ == member.id && settling_ != generation_;
   if (settles) co_await settle_assignment(std::move(request.assignments));
-  co_return co_await Parked<SyncAnswer>::wait(std::move(parked));
+  SyncAnswer if_gone = SyncAnswer::refused(KafkaError::kRebalanceInProgress);
+  co_return co_await Parked<SyncAnswer>::wait(std::move(parked), request.gone, std::move(if_gone));
 }
 
 Task<void> Group::settle_assignment(std::vector<MemberAssignment> assignments) {

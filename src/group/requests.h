@@ -11,6 +11,7 @@
 #include "group/assignment.h"
 #include "group/records.h"
 #include "kafka/errors.h"
+#include "task/abort_source.h"
 #include "task/clock.h"
 
 namespace penstock::group {
@@ -34,6 +35,8 @@ struct JoinRequest {
   bool must_know_its_id = false;
   // A leader can be told that its assignment holds (KIP-814).
   bool can_skip_assignment = false;
+  // Aborted when whoever asks has gone; null: it stays.
+  AbortSource* gone = nullptr;
 };
 
 struct JoinedMember {
@@ -71,6 +74,7 @@ struct SyncRequest {
   std::optional<std::string> protocol_type{};  // nothing: not checked
   std::optional<std::string> protocol{};
   std::vector<MemberAssignment> assignments{};  // the leader's
+  AbortSource* gone = nullptr;                  // as of a JoinRequest
 };
 
 struct SyncAnswer {

@@ -100,6 +100,7 @@ Task<Result<Partition::Ticket>> Partition::append(ByteView batch, std::int32_t l
   const ByteView stored = commit->add(batch, *header);
   if (header->has_producer()) producers_.add(*header, stored, context_.scheduler.clock().wall_ms());
   ++context_.stats->appends;
+  context_.stats->appended_records += static_cast<std::uint64_t>(header->last_offset_delta) + 1;
   context_.stats->appended_bytes += batch.size();
   marks_.append_end = header->next_offset();
   if (from_memory) {

@@ -256,7 +256,7 @@ class Partition {
   void send_full_commits();
   Task<void> write(CommitRef commit, SegmentRef segment, Gate::Hold hold);
   void acknowledge();
-  void note_commit(const Commit& commit, Duration took);
+  void note_commit(const Commit& commit, Duration queued, Duration took);
   void settle(Commit& commit, const std::optional<Error>& error);
   void fail_collected(const Error& error);
   void fence_off(const Error& error);
@@ -382,7 +382,7 @@ class Partition {
   struct InFlight {
     CommitRef commit;
     SegmentRef segment;
-    bool written = false;
+    std::optional<Instant> written_at{};
   };
   // Not yet submitted; the last one is still collecting. First those that are acknowledged, if any.
   std::deque<CommitRef> collected_;

@@ -263,6 +263,11 @@ std::vector<ConfigKey> server_keys() {
           "server.max_connections", "Connections of each shard; more than that are closed at once."),
       number_key<FIELD(idle_timeout), duration_between(kSecond, 30 * kDay)>(
           "server.idle_timeout", "A connection on which nothing moves for so long is closed."),
+      number_key<FIELD(keepalive_time), duration_between(kSecond, kDay / 4)>(
+          "server.keepalive_time",
+          "A peer that was not heard of for so long is asked whether it is still there; one that does "
+          "not "
+          "answer three times, each after a sixth of that, has its connection closed."),
       number_key<FIELD(max_request_bytes), bytes_between(kKiB, kGiB)>(
           "server.max_request_bytes",
           "The largest request; a connection that announces a larger one is closed."),
@@ -280,6 +285,22 @@ std::vector<ConfigKey> server_keys() {
       number_key<FIELD(unsent_bytes_per_connection), bytes_between(64 * kKiB, 16 * kGiB)>(
           "server.unsent_bytes_per_connection",
           "Bytes of responses that a client has not taken; then no more of its requests are begun."),
+      number_key<FIELD(broker.answer_bytes), bytes_between(kMiB, 1024 * kGiB)>(
+          "server.unsent_bytes_per_shard",
+          "Bytes of responses to Fetch that may lie in the memory of a shard, being read or not taken "
+          "yet; then a Fetch brings less, or waits, and clients that take theirs slowly are dropped."),
+      number_key<FIELD(broker.waiting.of_connection), count_between(1, 10'000)>(
+          "server.waiting_requests_per_connection",
+          "Requests of one connection that may wait for something to happen (a Fetch for messages, a "
+          "JoinGroup for other members). A Fetch too many is answered at once, a member is told to "
+          "come "
+          "again."),
+      number_key<FIELD(broker.waiting.of_shard), count_between(1, 10'000'000)>(
+          "server.waiting_requests_per_shard", "The same for all connections of a shard."),
+      number_key<FIELD(broker.waiting.bytes_of_shard), bytes_between(kMiB, 1024 * kGiB)>(
+          "server.waiting_bytes_per_shard",
+          "Bytes of requests that may wait on one shard; they count among "
+          "server.inflight_bytes_per_shard too."),
       number_key<FIELD(shutdown_grace), duration_between(Duration::zero(), kDay)>(
           "server.shutdown_grace", "How long a stop waits for requests that are under way."),
   };
@@ -289,11 +310,17 @@ std::vector<ConfigKey> other_keys() {
   return {
       text_key<FIELD(admin_listen), check_admin_listen>(
           "admin.listen", "HOST:PORT, or off",
-          "The address of the admin port: HTTP for operators, with /metrics, /livez, /readyz and "
-          "POST /topics/NAME/reopen. Nobody is asked who he is: keep it away from strangers. Port 0 "
-          "takes "
-          "any free port.",
+          "The address of the admin port: HTTP for operators, with /metrics, /livez, /readyz, "
+          "/startupz "
+          "and POST /topics/NAME/reopen. Nobody is asked who he is: keep it away from strangers. Port "
+          "0 "
+          "takes any free port.",
           "--admin-listen"),
+      number_key<FIELD(lag_partitions), count_between(0, 100'000)>(
+          "admin.lag_partitions",
+          "Of how many partitions of consumer groups /metrics tells the lag; each is a line of its "
+          "own. "
+          "How many are left out is told too."),
       text_key<FIELD(data_directory), check_not_empty>(
           "data.directory", "path",
           "Where everything is kept. One server at a time; made when it is missing.", "--data"),
