@@ -4,10 +4,12 @@
 #include <ranges>
 
 #include "base/crc32c.h"
+#include "broker/catalog_metadata_store.h"
 #include "broker/handlers.h"
 #include "broker/upkeep.h"
 #include "kafka/message.h"
 #include "task/join.h"
+#include "task/remote.h"
 
 namespace penstock::broker {
 
@@ -80,12 +82,20 @@ Broker::Broker(log::LogContext context, catalog::Catalog& catalog, const Setting
     : context_(context),
       settings_(settings),
       shard_(shard),
-      groups_(context_.scheduler, catalog, context_.random, settings_.groups),
+      groups_(context_.scheduler, catalog, context_.random, group_topics_, settings_.groups),
+      producer_id_blocks_(context_.scheduler, catalog),
+      producer_ids_(context_.scheduler, [this] { return take_producer_ids(); }),
+      markers_(*this),
+      transactions_(
+          context_.scheduler, catalog, markers_, [this] { return next_producer_id(); },
+          settings_.transactions),
+      fetch_sessions_(context_.scheduler, context_.random, settings_, stats_.fetch_sessions, shard),
       retention_(*this, delete_what_is_not_kept),
       scrubbing_(*this, scrub),
       compaction_(*this, compact) {
   if (shard != 0) return;
-  auto store = std::make_unique<FileMetadataStore>(context_.disk, data_directory + "/topics");
+  auto store = std::make_unique<CatalogMetadataStore>(context_.scheduler, context_.disk, catalog,
+                                                      data_directory + "/topics");
   controller_ = std::make_unique<Controller>(*this, std::move(store));
 }
 
@@ -103,17 +113,28 @@ void Broker::release_waiting() {
   for (Event* waiting : waiting_fetches_) waiting->set();
 }
 
-// --- Consumer groups of this shard ---------------------------------------------------------------
+// --- Consumer groups and transactions of this shard ----------------------------------------------
 
-std::size_t Broker::coordinating_shard(const std::string& group) const {
-  return crc32c(as_bytes(group)) % peers_.size();
+std::size_t Broker::coordinating_shard(const std::string& name) const {
+  return crc32c(as_bytes(name)) % peers_.size();
 }
 
-Peer& Broker::coordinator_of(const std::string& group) { return peers_[coordinating_shard(group)]; }
+Peer& Broker::coordinator_of(const std::string& name) { return peers_[coordinating_shard(name)]; }
 
 Task<Result<void>> Broker::start_groups() {
   auto is_own = [this](const std::string& group) { return coordinating_shard(group) == shard_; };
   return groups_.start(is_own);
+}
+
+Task<Result<void>> Broker::start_transactions() {
+  auto is_own = [this](const std::string& id) { return coordinating_shard(id) == shard_; };
+  return transactions_.start(is_own);
+}
+
+Task<Result<std::int64_t>> Broker::take_producer_ids() {
+  Peer& first = peers_.front();
+  auto take = [&first] { return first.broker->producer_id_blocks_.take(); };
+  co_return co_await call_on(context_.scheduler, *first.scheduler, take);
 }
 
 // --- Partitions of this shard --------------------------------------------------------------------
@@ -170,6 +191,24 @@ Task<Result<log::RecoveryReport>> Broker::open_now(PartitionPlace place) {
   log::RecoveryReport report = (*partition)->recovery_report();
   partitions_.emplace(key, std::move(*partition));
   co_return report;
+}
+
+// An error says that what is acknowledged from memory could not be written now: the partition or its
+// disk have told of that themselves, and the options hold all the same.
+Task<bool> Broker::change_partitions(std::vector<PartitionPlace> places) {
+  const auto change_one = [](PartitionRef partition, log::PartitionOptions options) -> Task<void> {
+    (void)co_await partition->change(options);
+  };
+  for (std::size_t first = 0; first < places.size(); first += kOpenAtOnce) {
+    std::vector<Task<void>> changes;
+    const std::size_t end = std::min(places.size(), first + kOpenAtOnce);
+    for (std::size_t i = first; i < end; ++i) {
+      if (PartitionRef partition = find_partition(places[i].key()))
+        changes.push_back(change_one(std::move(partition), places[i].options));
+    }
+    co_await join(context_.scheduler, std::move(changes));
+  }
+  co_return true;
 }
 
 // Who holds the old one meanwhile finds it closed, and it goes with the last of them. A closed
@@ -250,7 +289,7 @@ Task<Result<Response>> Broker::dispatch(SharedSlice frame, std::string client_ho
   const std::int16_t version = header.api_version;
 
   const kafka::ApiInfo* api = kafka::find_api(header.api_key);
-  if (api == nullptr) {
+  if (api == nullptr || !api->is_served()) {
     co_return fail(ErrorCode::kNotSupported, "request with API key {}, which is not served",
                    static_cast<int>(header.api_key));
   }
@@ -274,6 +313,14 @@ Task<Result<Response>> Broker::dispatch(SharedSlice frame, std::string client_ho
       co_return co_await serve<kafka::CreateTopicsRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kDeleteTopics:
       co_return co_await serve<kafka::DeleteTopicsRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kCreatePartitions:
+      co_return co_await serve<kafka::CreatePartitionsRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kDescribeConfigs:
+      co_return co_await serve<kafka::DescribeConfigsRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kAlterConfigs:
+      co_return co_await serve<kafka::AlterConfigsRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kIncrementalAlterConfigs:
+      co_return co_await serve<kafka::IncrementalAlterConfigsRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kDeleteRecords:
       co_return co_await serve<kafka::DeleteRecordsRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kProduce:
@@ -304,6 +351,21 @@ Task<Result<Response>> Broker::dispatch(SharedSlice frame, std::string client_ho
       co_return co_await serve<kafka::ListGroupsRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kDeleteGroups:
       co_return co_await serve<kafka::DeleteGroupsRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kConsumerGroupHeartbeat:
+      co_return co_await serve<kafka::ConsumerGroupHeartbeatRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kConsumerGroupDescribe:
+      co_return co_await serve<kafka::ConsumerGroupDescribeRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kInitProducerId:
+      co_return co_await serve<kafka::InitProducerIdRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kAddPartitionsToTxn:
+      co_return co_await serve<kafka::AddPartitionsToTxnRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kAddOffsetsToTxn:
+      co_return co_await serve<kafka::AddOffsetsToTxnRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kEndTxn:
+      co_return co_await serve<kafka::EndTxnRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kTxnOffsetCommit:
+      co_return co_await serve<kafka::TxnOffsetCommitRequest>(*this, *request, stats, caller);
+    default: break;
   }
   co_return fail(ErrorCode::kNotSupported, "{} is in the table of APIs but has no handler", api->name);
 }

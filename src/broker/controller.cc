@@ -10,17 +10,6 @@ namespace {
 
 using kafka::KafkaError;
 
-TopicOutcome refuse(KafkaError error, std::string message) {
-  TopicOutcome outcome;
-  outcome.error = error;
-  outcome.message = std::move(message);
-  return outcome;
-}
-
-TopicOutcome storage_failure(const Error& error) {
-  return refuse(KafkaError::kKafkaStorageError, error.message());
-}
-
 kafka::Uuid random_uuid(Random& random) {
   kafka::Uuid id;
   store_le<std::uint64_t>(id.bytes, 0, random.next());
@@ -61,6 +50,12 @@ Task<void> start_groups_on(Broker& home, Peer& peer, Result<void>& result) {
   if (!started && result) result = started;
 }
 
+Task<void> start_transactions_on(Broker& home, Peer& peer, Result<void>& result) {
+  auto start = [&peer] { return peer.broker->start_transactions(); };
+  auto started = co_await call_on(home.scheduler(), *peer.scheduler, start);
+  if (!started && result) result = started;
+}
+
 Task<void> forget_topic_on(Broker& home, Peer& peer, const std::string& topic, Result<void>& result) {
   auto forget = [&peer, &topic] { return peer.broker->groups().forget_topic(topic); };
   auto forgotten = co_await call_on(home.scheduler(), *peer.scheduler, forget);
@@ -68,6 +63,7 @@ Task<void> forget_topic_on(Broker& home, Peer& peer, const std::string& topic, R
 }
 
 Task<Result<void>> close_there(Broker& broker) {
+  co_await broker.transactions().stop();
   co_await broker.groups().stop();
   co_return co_await broker.close_partitions();
 }
@@ -108,6 +104,7 @@ Task<Result<StartReport>> Controller::start() {
   co_await join(broker_.scheduler(), std::move(openings));
   if (auto started = co_await start_groups(); !started) co_return Unexpected(started.error());
   co_await install_everywhere(std::make_shared<const TopicTable>(std::move(by_name)));
+  if (auto started = co_await start_transactions(); !started) co_return Unexpected(started.error());
   co_return report;
 }
 
@@ -116,6 +113,15 @@ Task<Result<void>> Controller::start_groups() {
   std::vector<Task<void>> starts;
   for (std::size_t shard = 0; shard < broker_.peers().size(); ++shard)
     starts.push_back(start_groups_on(broker_, broker_.peer(shard), result));
+  co_await join(broker_.scheduler(), std::move(starts));
+  co_return result;
+}
+
+Task<Result<void>> Controller::start_transactions() {
+  Result<void> result;
+  std::vector<Task<void>> starts;
+  for (std::size_t shard = 0; shard < broker_.peers().size(); ++shard)
+    starts.push_back(start_transactions_on(broker_, broker_.peer(shard), result));
   co_await join(broker_.scheduler(), std::move(starts));
   co_return result;
 }
@@ -148,26 +154,29 @@ Task<TopicOutcome> Controller::create_topic(TopicSpec spec) {
 TopicOutcome Controller::check(const TopicSpec& spec) const {
   const TopicTableRef table = broker_.topics();
   if (!is_valid_topic_name(spec.name)) {
-    return refuse(KafkaError::kInvalidTopicException,
-                  "a topic name is 1 to 249 of a-z, A-Z, 0-9, '.', '_' and '-', and not '.' or '..'");
+    return TopicOutcome::refused(
+        KafkaError::kInvalidTopicException,
+        "a topic name is 1 to 249 of a-z, A-Z, 0-9, '.', '_' and '-', and not '.' or '..'");
   }
   if (const Topic* existing = table->find(spec.name)) {
-    TopicOutcome outcome =
-        refuse(KafkaError::kTopicAlreadyExists, fmt::format("topic {} exists", spec.name));
+    TopicOutcome outcome = TopicOutcome::refused(KafkaError::kTopicAlreadyExists,
+                                                 fmt::format("topic {} exists", spec.name));
     outcome.topic = *existing;
     return outcome;
   }
   if (spec.partition_count < 1) {
-    return refuse(KafkaError::kInvalidPartitions, "a topic has at least one partition");
+    return TopicOutcome::refused(KafkaError::kInvalidPartitions, "a topic has at least one partition");
   }
   if (table->partition_total() + spec.partition_count > broker_.settings().max_partitions) {
-    return refuse(KafkaError::kInvalidPartitions,
-                  fmt::format("{} more partitions would be more than broker.max_partitions = {}",
-                              spec.partition_count, broker_.settings().max_partitions));
+    return TopicOutcome::refused(
+        KafkaError::kInvalidPartitions,
+        fmt::format("{} more partitions would be more than broker.max_partitions = {}",
+                    spec.partition_count, broker_.settings().max_partitions));
   }
   TopicOutcome outcome;
   outcome.topic.name = spec.name;
   outcome.topic.partition_count = spec.partition_count;
+  outcome.topic.settings = spec.settings;
   return outcome;
 }
 
@@ -180,22 +189,11 @@ Task<TopicOutcome> Controller::create_now(TopicSpec spec) {
   topic.settings = spec.settings;
   topic.created_ms = broker_.scheduler().clock().wall_ms();
   if (auto forgotten = co_await forget_offsets(topic.name); !forgotten)
-    co_return storage_failure(forgotten.error());
+    co_return TopicOutcome::failed(forgotten.error());
   if (auto created = co_await store_->create(topic); !created)
-    co_return storage_failure(created.error());
+    co_return TopicOutcome::failed(created.error());
 
-  const std::size_t shard_count = broker_.peers().size();
-  std::vector<std::vector<PartitionPlace>> places(shard_count);
-  for (std::int32_t i = 0; i < topic.partition_count; ++i) {
-    places[topic.shard_of(i, shard_count)].push_back(place_of(topic, i));
-  }
-  log::RecoveryReport report;
-  std::vector<Task<void>> openings;
-  for (std::size_t shard = 0; shard < shard_count; ++shard) {
-    if (places[shard].empty()) continue;
-    openings.push_back(open_on(broker_, broker_.peer(shard), std::move(places[shard]), report));
-  }
-  co_await join(broker_.scheduler(), std::move(openings));
+  co_await open_partitions(topic, 0);
   co_await install_everywhere(broker_.topics()->with(topic));
   co_return outcome;
 }
@@ -206,7 +204,8 @@ Task<TopicOutcome> Controller::delete_topic(std::string name) {
   if (const Topic* topic = broker_.topics()->find(name)) {
     outcome = co_await delete_now(*topic);
   } else {
-    outcome = refuse(KafkaError::kUnknownTopicOrPartition, fmt::format("there is no topic {}", name));
+    outcome = TopicOutcome::refused(KafkaError::kUnknownTopicOrPartition,
+                                    fmt::format("there is no topic {}", name));
   }
   one_change_.release(1);
   co_return outcome;
@@ -214,7 +213,7 @@ Task<TopicOutcome> Controller::delete_topic(std::string name) {
 
 Task<TopicOutcome> Controller::delete_now(Topic topic) {
   if (auto removed = co_await store_->remove(topic); !removed)
-    co_return storage_failure(removed.error());
+    co_return TopicOutcome::failed(removed.error());
   // From here on it is gone, whatever happens to its files: load() sweeps what is left.
   co_await install_everywhere(broker_.topics()->without(topic.name));
   TopicOutcome outcome;
@@ -224,9 +223,9 @@ Task<TopicOutcome> Controller::delete_now(Topic topic) {
     const PartitionKey key{topic.id, i};
     auto destroy = [&peer, &key] { return peer.broker->destroy_partition(key); };
     auto destroyed = co_await call_on(broker_.scheduler(), *peer.scheduler, destroy);
-    if (!destroyed) outcome = storage_failure(destroyed.error());
+    if (!destroyed) outcome = TopicOutcome::failed(destroyed.error());
   }
-  if (auto swept = co_await store_->sweep(topic); !swept) outcome = storage_failure(swept.error());
+  if (auto swept = co_await store_->sweep(topic); !swept) outcome = TopicOutcome::failed(swept.error());
   outcome.topic = std::move(topic);
   co_return outcome;
 }

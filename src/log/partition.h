@@ -22,6 +22,7 @@
 #include "log/catch_up.h"
 #include "log/commit.h"
 #include "log/log_stats.h"
+#include "log/producers_file.h"
 #include "log/recovery.h"
 #include "log/reporter.h"
 #include "log/segment.h"
@@ -57,6 +58,8 @@ enum class TailPolicy {
 struct PartitionOptions {
   // The largest segment; a power of two. Segments grow up to it by doubling from the pool's smallest.
   std::uint64_t segment_bytes = 128 * kMiB;
+  // So long after its first commit a segment takes no more of them: the next one begins another.
+  Duration segment_age = Duration::max();
   // Commits in flight at once. Two keep the device busy while the next one collects.
   std::uint32_t commit_depth = 2;
   // A commit stops collecting here; a single larger batch still goes out whole.
@@ -139,11 +142,14 @@ class Partition {
     virtual void on_high_watermark() = 0;
   };
 
-  // A batch that was taken in, and the commit that will carry it.
+  // A batch that was taken in, and the commit that will carry it. If its producer numbers its batches,
+  // `verdict` says whether it was: a duplicate has the offsets and, if it is still on its way, the
+  // commit of the batch that was there before; the others have nothing.
   struct Ticket {
     Offset base_offset;
     Offset next_offset;
-    CommitRef commit;
+    CommitRef commit;  // null: nothing to wait for
+    ProducerCheck verdict = ProducerCheck::kNext;
   };
 
   // Opens what is in `directory` (which exists, maybe empty), recovering it. Errors: the device's;
@@ -156,7 +162,12 @@ class Partition {
   // must stay until this returns; waits only when too much is pending. The batch is readable and
   // acknowledged when wait_acknowledged() has returned success. Errors: kTooLarge (it does not fit a
   // segment), kFenced, kClosed, kCorrupt (not a batch).
-  Task<Result<Ticket>> append(ByteView batch, std::int32_t leader_epoch);
+  // `verified`: see TransactionGuard.
+  Task<Result<Ticket>> append(ByteView batch, std::int32_t leader_epoch,
+                              std::optional<TransactionGuard> verified = std::nullopt);
+  // Appends the marker that ends a producer's transaction here. It is acknowledged when it is durable,
+  // also with CommitPolicy::kBatch: nobody would send it again.
+  Task<Result<Ticket>> end_transaction(TransactionMarker marker, std::int32_t leader_epoch);
 
   // Waits until the batch is acknowledged: durable, or with CommitPolicy::kBatch in memory that
   // outlives the process, where there was room for it. Errors: kNoSpace (nothing was kept; later
@@ -195,6 +206,14 @@ class Partition {
   // Of all compact() since open().
   const CompactionReport& compaction_totals() const { return compacted_; }
 
+  // What a consumer of committed transactions may read up to: at most the high watermark, at least the
+  // log's start.
+  Offset last_stable_offset() const {
+    return std::max(marks_.log_start, producers_.last_stable_offset(marks_.high_watermark));
+  }
+  // The producers that number their batches, and the transactions that they have aborted.
+  const Producers& producers() const { return producers_; }
+
   const PartitionId& id() const { return id_; }
   const std::string& directory() const { return directory_; }
   const Marks& marks() const { return marks_; }
@@ -210,6 +229,12 @@ class Partition {
 
   void add_observer(Observer& observer) { observers_.push_back(&observer); }
   void remove_observer(Observer& observer) { std::erase(observers_, &observer); }
+
+  // Takes over `segment_bytes`, `segment_age`, `tail`, `commit` and `persist`; the other options stay
+  // as they are until the next open(). They hold for every append that begins after this has returned.
+  // Errors: kClosed; kNoSpace, kIo and kFenced when what is acknowledged from memory cannot be written
+  // now: then it stays where it is, and the options hold all the same.
+  Task<Result<void>> change(PartitionOptions options);
 
   // Refuses new work, lets everything pending finish, and seals, so that the next open() scans nothing.
   Task<Result<void>> close();
@@ -244,6 +269,17 @@ class Partition {
   void start_checkpoint(const SegmentRef& segment);
   Task<void> write_checkpoint(SegmentRef segment, Gate::Hold hold);
 
+  // Producers that number their batches.
+  Task<Result<void>> prepare_for_producers();
+  Ticket not_appended(const ProducerState::Checked& checked) const;
+  CommitRef commit_of(Offset offset) const;
+  ProducersAt durable_producers();
+  void start_saving_producers();
+  Task<void> save_producers_in_background(Gate::Hold hold);
+  Task<Result<void>> save_producers();
+  Task<Result<void>> recover_producers();
+  Task<Result<void>> replay_producers(Offset from);
+
   // Acknowledging from memory.
   bool can_acknowledge_from_memory(std::uint64_t batch_bytes) const;
   void acknowledge_from_memory(ByteView batch, const BatchHeader& header);
@@ -267,7 +303,16 @@ class Partition {
   file::ArenaIdentity arena_identity() const;
   std::string unsynced_path() const;
 
+  // Changing options.
+  void limit_segments(std::uint64_t segment_bytes);
+  Task<Result<void>> change_commit_policy(CommitPolicy commit, PersistThresholds persist);
+  bool is_too_old(const Segment& active) const;
+
   // Segments.
+  EntryPlaces entry_places() const {
+    return options_.tail == TailPolicy::kRewrite ? EntryPlaces::kAnywhere : EntryPlaces::kInCommits;
+  }
+  bool can_use_next(std::uint64_t needed_bytes) const;
   bool has_room(std::uint64_t device_bytes) const;
   std::uint64_t reach_bytes() const;
   Task<Result<void>> roll(std::uint64_t device_bytes);
@@ -327,9 +372,10 @@ class Partition {
   Event prepared_;
   std::uint64_t next_segment_number_ = kFirstSegmentNumber;
   FilePosition write_position_;  // in the active segment
-  // With TailPolicy::kRewrite, what the block of write_position_ holds in front of it.
+  // Where entries may start anywhere, what the block of write_position_ holds in front of it.
   SharedSlice block_start_;
-  std::uint64_t largest_commit_bytes_;  // that the commits of a new segment may have
+  std::uint64_t wanted_commit_bytes_;       // what a commit stops at, where segments are large enough
+  std::uint64_t largest_commit_bytes_ = 0;  // that the commits of a new segment may have
   std::uint64_t commit_count_ = 0;
   std::uint64_t committed_bytes_ = 0;
 
@@ -346,6 +392,14 @@ class Partition {
   bool committing_ = false;
   Semaphore pending_bytes_;  // appended and not acknowledged
 
+  Producers producers_;
+  ProducersFile producers_file_;
+  Semaphore producers_turn_;  // of who writes the file
+  std::size_t preparing_producers_ = 0;
+  bool is_saving_producers_ = false;
+  std::optional<Offset> producers_saved_end_;   // as of which the file is
+  std::uint64_t producers_saved_at_bytes_ = 0;  // of what was committed
+
   // Of a batch topic: acknowledged from memory, and not to be submitted yet.
   struct Unpersisted {
     std::uint64_t records = 0;
@@ -355,7 +409,8 @@ class Partition {
   bool making_arena_ = false;
   bool is_arena_unsupported_ = false;
   Instant make_arena_at_;
-  bool is_taking_in_ = false;  // what an earlier life left; until then no memory is made
+  bool is_leaving_memory_ = false;  // by change(): nothing is acknowledged from it
+  bool is_taking_in_ = false;       // what an earlier life left; until then no memory is made
   // That is damaged, and still in its place: as what it is to be kept.
   std::optional<std::string> unsynced_aside_;
   Unpersisted unpersisted_;
@@ -368,9 +423,10 @@ class Partition {
   Tail tail_;
   bool is_compacting_ = false;
   CompactionReport compacted_;
-  Semaphore trim_turn_;  // of deletions from the beginning and installs of rewritten segments
-  Gate gate_;            // appends, reads, deletions from the beginning, scrubbing and compaction
-  Gate background_;      // commits, preparation, sealing, reads ahead
+  Semaphore change_turn_;  // of changes of options
+  Semaphore trim_turn_;    // of deletions from the beginning and installs of rewritten segments
+  Gate gate_;              // appends, reads, deletions from the beginning, scrubbing and compaction
+  Gate background_;        // commits, preparation, sealing, reads ahead
 };
 
 }  // namespace penstock::log

@@ -85,7 +85,8 @@ Result<void> Partition::send_next() {
   collected_.pop_front();
   commit->lay_out(segment->header.salt, write_position_, ++commit_count_, marks_.durable_end,
                   block_start_.view());
-  if (options_.tail == TailPolicy::kRewrite) {
+  if (!segment->begun_at) segment->begun_at = context_.scheduler.now();
+  if (segment->header.entry_places == EntryPlaces::kAnywhere) {
     write_position_ = commit->end();
     block_start_ = commit->last_block_start();
   } else {
@@ -156,6 +157,8 @@ void Partition::acknowledge() {
     moved = true;
   }
   if (!moved) return;
+  producers_.advance(marks_.durable_end, marks_.high_watermark);
+  start_saving_producers();
   release_unsynced();
   notify();
 }
@@ -203,6 +206,7 @@ void Partition::fail_collected(const Error& error) {
   collected_.erase(first_failed, collected_.end());
   marks_.append_end = std::max(marks_.written_end, marks_.high_watermark);
   leave_below_ = marks_.written_end;
+  producers_.roll_back(marks_.append_end);
   for (const CommitRef& commit : failed) settle(*commit, error);
   if (collected_.empty()) return;
   persist_error_ = error;

@@ -225,6 +225,14 @@ std::string_view print_io_mode(RequestedIoMode mode) { return to_string(mode); }
 constexpr Duration kDay = std::chrono::hours(24);
 constexpr Duration kSecond = std::chrono::seconds(1);
 
+Result<group::Assignor> parse_assignor(std::string_view text) {
+  const auto assignor = group::assignor_named(text);
+  if (assignor) return *assignor;
+  return fail(ErrorCode::kInvalidArgument, "'{}' is not uniform or range", text);
+}
+
+std::string_view print_assignor(group::Assignor assignor) { return to_string(assignor); }
+
 std::vector<ConfigKey> server_keys() {
   return {
       text_key<FIELD(listen), parse_address>(
@@ -315,6 +323,10 @@ std::vector<ConfigKey> broker_keys() {
           "broker.max_fetch_bytes",
           "The most that one Fetch response carries, whatever the client asks for; a single batch "
           "may exceed it."),
+      number_key<FIELD(broker.max_fetch_sessions), count_between(0, 100'000)>(
+          "broker.max_fetch_sessions",
+          "Fetch sessions of each shard, in which consumers name their partitions once (KIP-227); 0: "
+          "there are none. Kafka's max.incremental.fetch.session.cache.slots, for each shard."),
       number_key<FIELD(broker.max_partitions), count_between(1, 1'000'000)>(
           "broker.max_partitions", "Partitions of this broker, over all topics."),
   };
@@ -410,8 +422,23 @@ std::vector<ConfigKey> group_keys() {
           "groups.initial_rebalance_delay",
           "How long an empty group waits for more members when the first one joins. Kafka's "
           "group.initial.rebalance.delay.ms."),
+      number_key<FIELD(broker.groups.consumer_session_timeout), duration_between(kSecond, kDay)>(
+          "groups.consumer_session_timeout",
+          "How long a member of a group of the new protocol (KIP-848) may be silent. Kafka's "
+          "group.consumer.session.timeout.ms."),
+      number_key<FIELD(broker.groups.consumer_heartbeat_interval),
+                 duration_between(std::chrono::milliseconds(100), kDay)>(
+          "groups.consumer_heartbeat_interval",
+          "How often a member of a group of the new protocol is told to say that it lives; it must be "
+          "shorter than its session. Kafka's group.consumer.heartbeat.interval.ms."),
+      choice_key<FIELD(broker.groups.consumer_assignor), parse_assignor, print_assignor>(
+          "groups.consumer_assignor", "uniform|range",
+          "Who gets which partitions in a group of the new protocol whose members do not ask for one "
+          "of "
+          "the two. The first of Kafka's group.consumer.assignors."),
       number_key<FIELD(broker.groups.max_members), count_between(1, 10'000)>(
-          "groups.max_members", "Members of one group. Kafka's group.max.size."),
+          "groups.max_members",
+          "Members of one group. Kafka's group.max.size and group.consumer.max.size."),
       number_key<FIELD(broker.groups.max_groups), count_between(1, 10'000'000)>(
           "groups.max_groups", "Groups of each shard."),
       number_key<FIELD(broker.groups.offsets_retention), duration_between(kSecond, 10 * 365 * kDay)>(
@@ -425,6 +452,30 @@ std::vector<ConfigKey> group_keys() {
           "groups.max_offset_metadata_bytes",
           "The largest text that may be committed with an offset. Kafka's "
           "offset.metadata.max.bytes."),
+  };
+}
+
+std::vector<ConfigKey> transaction_keys() {
+  return {
+      number_key<FIELD(broker.transactions.max_timeout), duration_between(kSecond, kDay)>(
+          "transactions.max_timeout",
+          "The longest time that a producer may ask for, after which its transaction is aborted. "
+          "Kafka's transaction.max.timeout.ms."),
+      number_key<FIELD(broker.transactions.check_interval),
+                 duration_between(std::chrono::milliseconds(10), kDay)>(
+          "transactions.check_interval",
+          "How often transactions that took too long are looked for, and how long a marker that could "
+          "not be written waits for its next try."),
+      number_key<FIELD(broker.transactions.id_expiration), duration_between(kSecond, 10 * 365 * kDay)>(
+          "transactions.id_expiration",
+          "How long a transactional id is remembered without a transaction. Kafka's "
+          "transactional.id.expiration.ms."),
+      number_key<FIELD(broker.transactions.max_ids), count_between(1, 10'000'000)>(
+          "transactions.max_ids", "Transactional ids of each shard."),
+      number_key<FIELD(broker.transactions.max_partitions), count_between(1, 100'000)>(
+          "transactions.max_partitions", "Partitions of one transaction."),
+      number_key<FIELD(broker.transactions.max_groups), count_between(1, 100'000)>(
+          "transactions.max_groups", "Consumer groups of one transaction."),
   };
 }
 
@@ -453,8 +504,9 @@ std::vector<ConfigKey> pool_keys() {
 
 std::vector<ConfigKey> make_table() {
   std::vector<ConfigKey> table;
-  for (const auto& part : {server_keys(), other_keys(), broker_keys(), storage_keys(), retention_keys(),
-                           scrub_keys(), compaction_keys(), pool_keys(), group_keys()}) {
+  for (const auto& part :
+       {server_keys(), other_keys(), broker_keys(), storage_keys(), retention_keys(), scrub_keys(),
+        compaction_keys(), pool_keys(), group_keys(), transaction_keys()}) {
     table.insert(table.end(), part.begin(), part.end());
   }
   return table;

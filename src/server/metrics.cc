@@ -130,6 +130,7 @@ void write_longest_turns(const Shard& shard, const std::string& label, Samples& 
 
 void write_requests(const Shard& shard, const std::string& label, Samples& samples) {
   for (std::size_t i = 0; i < kafka::kApis.size(); ++i) {
+    if (!kafka::kApis[i].is_served()) continue;
     samples.add(fmt::format("{},api=\"{}\"", label, kafka::kApis[i].name),
                 shard.broker.apis[i].requests);
   }
@@ -137,6 +138,7 @@ void write_requests(const Shard& shard, const std::string& label, Samples& sampl
 
 void write_errors(const Shard& shard, const std::string& label, Samples& samples) {
   for (std::size_t i = 0; i < kafka::kApis.size(); ++i) {
+    if (!kafka::kApis[i].is_served()) continue;
     for (const broker::ErrorClass error_class : broker::kErrorClasses) {
       samples.add(fmt::format("{},api=\"{}\",class=\"{}\"", label, kafka::kApis[i].name,
                               broker::to_string(error_class)),
@@ -199,8 +201,9 @@ constexpr Metric kServerMetrics[] = {
                  "What it cut off: parts of commits that were never acknowledged."),
     SERVER_GAUGE("penstock_recovery_findings", "", server.recovery.findings.size(),
                  "Damage that it found; each is in the log."),
-    SERVER_COUNT("penstock_catalog_writes_total", catalog.writes,
-                 "Changes of the catalog (consumer groups, committed offsets) that are durable."),
+    SERVER_COUNT(
+        "penstock_catalog_writes_total", catalog.writes,
+        "Changes of the catalog (topics, consumer groups, committed offsets) that are durable."),
     SERVER_COUNT("penstock_catalog_syncs_total", catalog.syncs,
                  "What they took: changes that wait share a sync."),
     SERVER_COUNT("penstock_catalog_failed_writes_total", catalog.failed_writes,
@@ -313,6 +316,16 @@ constexpr Metric kServingMetrics[] = {
              "Errors in answers, one for each topic or partition: client (cannot be done), retry "
              "(later, or elsewhere), storage (the device), damage (what is stored).",
              write_errors),
+    GAUGE("penstock_fetch_sessions", "", broker.fetch_sessions.sessions,
+          "Fetch sessions: consumers whose requests need not name all their partitions."),
+    GAUGE("penstock_fetch_session_partitions", "", broker.fetch_sessions.partitions,
+          "Partitions in them."),
+    COUNT("penstock_fetch_sessions_created_total", "", broker.fetch_sessions.created,
+          "Fetch sessions that were begun."),
+    COUNT("penstock_fetch_sessions_evicted_total", "", broker.fetch_sessions.evicted,
+          "Of them, those that had to make room for others (broker.max_fetch_sessions)."),
+    COUNT("penstock_incremental_fetches_total", "", broker.fetch_sessions.incremental_fetches,
+          "Fetch requests within sessions."),
     COUNT("penstock_refused_requests_total", "", broker.refused_requests,
           "Requests that could not be followed; their connection was closed."),
 };
@@ -324,6 +337,19 @@ constexpr Metric kGroupMetrics[] = {
     GAUGE("penstock_committed_offsets", "", groups.offsets,
           "Offsets that groups have committed and that are kept."),
     COUNT("penstock_offset_commits_total", "", groups.commits, "Requests to commit offsets."),
+};
+
+constexpr Metric kTransactionMetrics[] = {
+    GAUGE("penstock_transactional_ids", "", transactions.ids, "Transactional ids that are remembered."),
+    GAUGE("penstock_open_transactions", "", transactions.ongoing, "Transactions that are not decided."),
+    COUNT("penstock_committed_transactions_total", "", transactions.committed,
+          "Transactions that are committed, with their markers."),
+    COUNT("penstock_aborted_transactions_total", "", transactions.aborted,
+          "Transactions that are aborted, with their markers."),
+    COUNT("penstock_timed_out_transactions_total", "", transactions.timed_out,
+          "Transactions that took too long and were aborted for it."),
+    COUNT("penstock_transaction_marker_failures_total", "", transactions.marker_failures,
+          "Tries in which not all markers of a decided transaction could be written."),
 };
 
 constexpr Metric kLoopMetrics[] = {
@@ -351,9 +377,9 @@ constexpr Metric kLoopMetrics[] = {
 #undef SERVER_COUNT
 #undef RING_COUNT
 
-constexpr std::span<const Metric> kMetrics[] = {kServerMetrics, kLogMetrics,     kReadMetrics,
-                                                kUpkeepMetrics, kServingMetrics, kGroupMetrics,
-                                                kLoopMetrics};
+constexpr std::span<const Metric> kMetrics[] = {kServerMetrics,      kLogMetrics,     kReadMetrics,
+                                                kUpkeepMetrics,      kServingMetrics, kGroupMetrics,
+                                                kTransactionMetrics, kLoopMetrics};
 
 std::vector<std::string> shard_labels(std::size_t count) {
   std::vector<std::string> labels;

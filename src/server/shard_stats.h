@@ -13,6 +13,7 @@
 #include "log/segment_cache.h"
 #include "log/segment_pool.h"
 #include "task/loop_watch.h"
+#include "transaction/coordinator.h"
 
 namespace penstock::server {
 
@@ -36,6 +37,7 @@ struct ShardStats {
   broker::BrokerStats broker;
   broker::PartitionCounts partitions;
   group::GroupStats groups;
+  transaction::TransactionStats transactions;
   ConnectionStats connections;
 };
 
