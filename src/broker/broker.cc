@@ -83,13 +83,13 @@ Broker::Broker(log::LogContext context, catalog::Catalog& catalog, const Setting
       settings_(settings),
       shard_(shard),
       groups_(context_.scheduler, catalog, context_.random, settings_.groups),
-      fetch_sessions_(context_.scheduler, context_.random, settings_, stats_.fetch_sessions, shard),
       producer_id_blocks_(context_.scheduler, catalog),
       producer_ids_(context_.scheduler, [this] { return take_producer_ids(); }),
       markers_(*this),
       transactions_(
           context_.scheduler, catalog, markers_, [this] { return next_producer_id(); },
           settings_.transactions),
+      fetch_sessions_(context_.scheduler, context_.random, settings_, stats_.fetch_sessions, shard),
       retention_(*this, delete_what_is_not_kept),
       scrubbing_(*this, scrub),
       compaction_(*this, compact) {
