@@ -82,7 +82,7 @@ Broker::Broker(log::LogContext context, catalog::Catalog& catalog, const Setting
     : context_(context),
       settings_(settings),
       shard_(shard),
-      groups_(context_.scheduler, catalog, context_.random, settings_.groups),
+      groups_(context_.scheduler, catalog, context_.random, group_topics_, settings_.groups),
       producer_id_blocks_(context_.scheduler, catalog),
       producer_ids_(context_.scheduler, [this] { return take_producer_ids(); }),
       markers_(*this),
@@ -351,6 +351,10 @@ Task<Result<Response>> Broker::dispatch(SharedSlice frame, std::string client_ho
       co_return co_await serve<kafka::ListGroupsRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kDeleteGroups:
       co_return co_await serve<kafka::DeleteGroupsRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kConsumerGroupHeartbeat:
+      co_return co_await serve<kafka::ConsumerGroupHeartbeatRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kConsumerGroupDescribe:
+      co_return co_await serve<kafka::ConsumerGroupDescribeRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kInitProducerId:
       co_return co_await serve<kafka::InitProducerIdRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kAddPartitionsToTxn:

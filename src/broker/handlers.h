@@ -12,6 +12,8 @@
 #include "kafka/messages/add_partitions_to_txn.h"
 #include "kafka/messages/alter_configs.h"
 #include "kafka/messages/api_versions.h"
+#include "kafka/messages/consumer_group_describe.h"
+#include "kafka/messages/consumer_group_heartbeat.h"
 #include "kafka/messages/create_partitions.h"
 #include "kafka/messages/create_topics.h"
 #include "kafka/messages/delete_groups.h"
@@ -104,6 +106,12 @@ Task<kafka::ListGroupsResponse> answer(Broker& broker, const kafka::ListGroupsRe
                                        std::int16_t version);
 Task<kafka::DeleteGroupsResponse> answer(Broker& broker, const kafka::DeleteGroupsRequest& request,
                                          std::int16_t version);
+Task<kafka::ConsumerGroupHeartbeatResponse> answer(Broker& broker,
+                                                   const kafka::ConsumerGroupHeartbeatRequest& request,
+                                                   std::int16_t version, const Caller& caller);
+Task<kafka::ConsumerGroupDescribeResponse> answer(Broker& broker,
+                                                  const kafka::ConsumerGroupDescribeRequest& request,
+                                                  std::int16_t version);
 
 Task<kafka::InitProducerIdResponse> answer(Broker& broker, const kafka::InitProducerIdRequest& request,
                                            std::int16_t version);

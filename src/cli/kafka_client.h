@@ -104,6 +104,7 @@ class KafkaClient {
   Result<KafkaConnection*> connection_to(std::int32_t node_id);
   Result<KafkaConnection*> controller();
   Result<KafkaConnection*> coordinator_of(const std::string& group);
+  Result<GroupDetails> describe_consumer_group(KafkaConnection& coordinator, const std::string& group);
   // Asks the controller, and the new one when it has just changed. `outcome_of` finds the topic's error
   // code in the response.
   template <typename Request, typename OutcomeOf>

@@ -80,8 +80,8 @@ inline constexpr std::array kApis = {
     ApiInfo{ApiKey::kListOffsets, "ListOffsets", "1-7", "1-7", 6},
     // kafka-python sends Metadata v0 before it knows any version.
     ApiInfo{ApiKey::kMetadata, "Metadata", "0-12", "0-12", 9},
-    ApiInfo{ApiKey::kOffsetCommit, "OffsetCommit", "2-8", "2-8", 8},
-    ApiInfo{ApiKey::kOffsetFetch, "OffsetFetch", "1-8", "1-8", 6},
+    ApiInfo{ApiKey::kOffsetCommit, "OffsetCommit", "2-9", "2-9", 8},
+    ApiInfo{ApiKey::kOffsetFetch, "OffsetFetch", "1-9", "1-9", 6},
     // librdkafka turns lz4 off if FindCoordinator v0 is missing.
     ApiInfo{ApiKey::kFindCoordinator, "FindCoordinator", "0-4", "0-4", 3},
     ApiInfo{ApiKey::kJoinGroup, "JoinGroup", "0-9", "0-9", 6},
@@ -111,8 +111,8 @@ inline constexpr std::array kApis = {
     ApiInfo{ApiKey::kDescribeProducers, "DescribeProducers", "none", "0", 0},
     ApiInfo{ApiKey::kDescribeTransactions, "DescribeTransactions", "none", "0", 0},
     ApiInfo{ApiKey::kListTransactions, "ListTransactions", "none", "0-1", 0},
-    ApiInfo{ApiKey::kConsumerGroupHeartbeat, "ConsumerGroupHeartbeat", "none", "0", 0},
-    ApiInfo{ApiKey::kConsumerGroupDescribe, "ConsumerGroupDescribe", "none", "0", 0},
+    ApiInfo{ApiKey::kConsumerGroupHeartbeat, "ConsumerGroupHeartbeat", "0", "0", 0},
+    ApiInfo{ApiKey::kConsumerGroupDescribe, "ConsumerGroupDescribe", "0", "0", 0},
     ApiInfo{ApiKey::kDescribeTopicPartitions, "DescribeTopicPartitions", "none", "0", 0},
 };
 
