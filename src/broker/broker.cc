@@ -368,6 +368,12 @@ Task<Result<Response>> Broker::dispatch(SharedSlice frame, Client& client) {
       co_return co_await serve<kafka::AddOffsetsToTxnRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kEndTxn:
       co_return co_await serve<kafka::EndTxnRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kDescribeProducers:
+      co_return co_await serve<kafka::DescribeProducersRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kDescribeTransactions:
+      co_return co_await serve<kafka::DescribeTransactionsRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kListTransactions:
+      co_return co_await serve<kafka::ListTransactionsRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kTxnOffsetCommit:
       co_return co_await serve<kafka::TxnOffsetCommitRequest>(*this, *request, stats, caller);
     default: break;

@@ -21,6 +21,8 @@
 #include "kafka/messages/delete_topics.h"
 #include "kafka/messages/describe_configs.h"
 #include "kafka/messages/describe_groups.h"
+#include "kafka/messages/describe_producers.h"
+#include "kafka/messages/describe_transactions.h"
 #include "kafka/messages/end_txn.h"
 #include "kafka/messages/fetch.h"
 #include "kafka/messages/find_coordinator.h"
@@ -31,6 +33,7 @@
 #include "kafka/messages/leave_group.h"
 #include "kafka/messages/list_groups.h"
 #include "kafka/messages/list_offsets.h"
+#include "kafka/messages/list_transactions.h"
 #include "kafka/messages/metadata.h"
 #include "kafka/messages/offset_commit.h"
 #include "kafka/messages/offset_delete.h"
@@ -124,6 +127,15 @@ Task<kafka::AddOffsetsToTxnResponse> answer(Broker& broker,
                                             std::int16_t version);
 Task<kafka::EndTxnResponse> answer(Broker& broker, const kafka::EndTxnRequest& request,
                                    std::int16_t version);
+Task<kafka::DescribeProducersResponse> answer(Broker& broker,
+                                              const kafka::DescribeProducersRequest& request,
+                                              std::int16_t version);
+Task<kafka::DescribeTransactionsResponse> answer(Broker& broker,
+                                                 const kafka::DescribeTransactionsRequest& request,
+                                                 std::int16_t version);
+Task<kafka::ListTransactionsResponse> answer(Broker& broker,
+                                             const kafka::ListTransactionsRequest& request,
+                                             std::int16_t version);
 Task<kafka::TxnOffsetCommitResponse> answer(Broker& broker,
                                             const kafka::TxnOffsetCommitRequest& request,
                                             std::int16_t version);
