@@ -26,6 +26,7 @@ class ServerProcess {
   // how long it took from the start until it was ready.
   std::chrono::nanoseconds restart_after_kill();
 
+  pid_t pid() const { return pid_; }
   const std::string& address() const { return address_; }
   // What it printed until it was ready.
   const std::string& banner() const { return banner_; }

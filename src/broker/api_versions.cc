@@ -37,7 +37,9 @@ Task<ApiVersionsResponse> answer(Broker&, const kafka::ApiVersionsRequest& reque
                                         !is_valid_software_field(request.client_software_version))) {
     response.error_code = KafkaError::kInvalidRequest;
   }
-  for (const kafka::ApiInfo& api : kafka::kApis) response.api_keys.push_back(advertise(api));
+  for (const kafka::ApiInfo& api : kafka::kApis) {
+    if (api.is_served()) response.api_keys.push_back(advertise(api));
+  }
   co_return response;
 }
 

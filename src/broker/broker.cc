@@ -4,10 +4,12 @@
 #include <ranges>
 
 #include "base/crc32c.h"
+#include "broker/catalog_metadata_store.h"
 #include "broker/handlers.h"
 #include "broker/upkeep.h"
 #include "kafka/message.h"
 #include "task/join.h"
+#include "task/remote.h"
 
 namespace penstock::broker {
 
@@ -81,13 +83,21 @@ Broker::Broker(log::LogContext context, catalog::Catalog& catalog, const Setting
       settings_(settings),
       shard_(shard),
       groups_(context_.scheduler, catalog, context_.random, settings_.groups),
+      producer_id_blocks_(context_.scheduler, catalog),
+      producer_ids_(context_.scheduler, [this] { return take_producer_ids(); }),
+      markers_(*this),
+      transactions_(
+          context_.scheduler, catalog, markers_, [this] { return next_producer_id(); },
+          settings_.transactions),
+      fetch_sessions_(context_.scheduler, context_.random, settings_, stats_.fetch_sessions, shard),
       retention_(*this, delete_what_is_not_kept),
       scrubbing_(*this, scrub),
       compaction_(*this, compact),
       waiting_(settings_.waiting, stats_),
       answers_(context_.scheduler, settings_.answer_bytes) {
   if (shard != 0) return;
-  auto store = std::make_unique<FileMetadataStore>(context_.disk, data_directory + "/topics");
+  auto store = std::make_unique<CatalogMetadataStore>(context_.scheduler, context_.disk, catalog,
+                                                      data_directory + "/topics");
   controller_ = std::make_unique<Controller>(*this, std::move(store));
 }
 
@@ -104,17 +114,28 @@ void Broker::release_waiting() {
   released_.abort();
 }
 
-// --- Consumer groups of this shard ---------------------------------------------------------------
+// --- Consumer groups and transactions of this shard ----------------------------------------------
 
-std::size_t Broker::coordinating_shard(const std::string& group) const {
-  return crc32c(as_bytes(group)) % peers_.size();
+std::size_t Broker::coordinating_shard(const std::string& name) const {
+  return crc32c(as_bytes(name)) % peers_.size();
 }
 
-Peer& Broker::coordinator_of(const std::string& group) { return peers_[coordinating_shard(group)]; }
+Peer& Broker::coordinator_of(const std::string& name) { return peers_[coordinating_shard(name)]; }
 
 Task<Result<void>> Broker::start_groups() {
   auto is_own = [this](const std::string& group) { return coordinating_shard(group) == shard_; };
   return groups_.start(is_own);
+}
+
+Task<Result<void>> Broker::start_transactions() {
+  auto is_own = [this](const std::string& id) { return coordinating_shard(id) == shard_; };
+  return transactions_.start(is_own);
+}
+
+Task<Result<std::int64_t>> Broker::take_producer_ids() {
+  Peer& first = peers_.front();
+  auto take = [&first] { return first.broker->producer_id_blocks_.take(); };
+  co_return co_await call_on(context_.scheduler, *first.scheduler, take);
 }
 
 // --- Partitions of this shard --------------------------------------------------------------------
@@ -254,7 +275,7 @@ Task<Result<Response>> Broker::dispatch(SharedSlice frame, Client& client) {
   const std::int16_t version = header.api_version;
 
   const kafka::ApiInfo* api = kafka::find_api(header.api_key);
-  if (api == nullptr) {
+  if (api == nullptr || !api->is_served()) {
     co_return fail(ErrorCode::kNotSupported, "request with API key {}, which is not served",
                    static_cast<int>(header.api_key));
   }
@@ -309,6 +330,17 @@ Task<Result<Response>> Broker::dispatch(SharedSlice frame, Client& client) {
       co_return co_await serve<kafka::ListGroupsRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kDeleteGroups:
       co_return co_await serve<kafka::DeleteGroupsRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kInitProducerId:
+      co_return co_await serve<kafka::InitProducerIdRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kAddPartitionsToTxn:
+      co_return co_await serve<kafka::AddPartitionsToTxnRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kAddOffsetsToTxn:
+      co_return co_await serve<kafka::AddOffsetsToTxnRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kEndTxn:
+      co_return co_await serve<kafka::EndTxnRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kTxnOffsetCommit:
+      co_return co_await serve<kafka::TxnOffsetCommitRequest>(*this, *request, stats, caller);
+    default: break;
   }
   co_return fail(ErrorCode::kNotSupported, "{} is in the table of APIs but has no handler", api->name);
 }

@@ -20,14 +20,18 @@
 #include "broker/broker_stats.h"
 #include "broker/client.h"
 #include "broker/controller.h"
+#include "broker/fetch_sessions.h"
 #include "broker/partition_rounds.h"
 #include "broker/settings.h"
 #include "broker/topic_table.h"
+#include "broker/transaction_markers.h"
 #include "broker/waiting_requests.h"
 #include "group/coordinator.h"
 #include "kafka/byte_chain.h"
 #include "kafka/frame.h"
 #include "log/partition.h"
+#include "transaction/coordinator.h"
+#include "transaction/producer_ids.h"
 
 namespace penstock::broker {
 
@@ -112,12 +116,19 @@ class Broker {
   Peer& owner_of(const Topic& topic, std::int32_t partition) {
     return peers_[topic.shard_of(partition, peers_.size())];
   }
-  // Whose a consumer group is.
-  Peer& coordinator_of(const std::string& group);
+  // Whose a consumer group is, or a transactional id.
+  Peer& coordinator_of(const std::string& name);
   // The groups of this shard.
   group::GroupCoordinator& groups() { return groups_; }
   // Loads them; once.
   Task<Result<void>> start_groups();
+  // The transactions of this shard's transactional ids.
+  transaction::TransactionCoordinator& transactions() { return transactions_; }
+  // Loads them, and carries out what is decided: when partitions are open, groups are loaded and topics
+  // are known on all shards. Once.
+  Task<Result<void>> start_transactions();
+  // One that was never given before.
+  Task<Result<std::int64_t>> next_producer_id() { return producer_ids_.next(); }
   // The controller and the scheduler to ask it on.
   Controller& controller() { return *peers_.front().broker->controller_; }
   Scheduler& controller_scheduler() { return *peers_.front().scheduler; }
@@ -151,6 +162,7 @@ class Broker {
   // Closes all partitions of this shard; the first error, when all have been tried.
   Task<Result<void>> close_partitions();
 
+  FetchSessions& fetch_sessions() { return fetch_sessions_; }
   WaitingRequests& waiting() { return waiting_; }
   AnswerMemory& answers() { return answers_; }
   // Aborted by release_waiting().
@@ -158,7 +170,8 @@ class Broker {
 
  private:
   Task<Result<std::optional<kafka::ByteChain>>> dispatch(SharedSlice frame, Client& client);
-  std::size_t coordinating_shard(const std::string& group) const;
+  std::size_t coordinating_shard(const std::string& name) const;
+  Task<Result<std::int64_t>> take_producer_ids();
   Task<void> open_partition(PartitionPlace place, log::RecoveryReport& report);
   Task<Result<log::RecoveryReport>> open_now(PartitionPlace place);
 
@@ -167,11 +180,16 @@ class Broker {
   std::size_t shard_;
   std::vector<Peer> peers_;
   group::GroupCoordinator groups_;
+  transaction::ProducerIdBlocks producer_id_blocks_;  // shard 0's are used
+  transaction::ProducerIds producer_ids_;
+  TransactionMarkers markers_;
+  transaction::TransactionCoordinator transactions_;
   std::unique_ptr<Controller> controller_;  // shard 0's only
   TopicTableRef topics_ = std::make_shared<const TopicTable>();
   std::map<PartitionKey, PartitionRef> partitions_;
   std::set<PartitionKey> failed_;  // could not be opened
   BrokerStats stats_;
+  FetchSessions fetch_sessions_;
   PartitionRounds retention_;
   PartitionRounds scrubbing_;
   PartitionRounds compaction_;

@@ -22,6 +22,8 @@ ErrorClass class_of(kafka::KafkaError error) {
     case kLeaderNotAvailable:
     case kCoordinatorNotAvailable:
     case kFetchSessionIdNotFound:
+    case kInvalidFetchSessionEpoch:
+    case kFetchSessionTopicIdError:
     case kFencedLeaderEpoch:
     case kUnknownLeaderEpoch:
     case kUnknownServerError: return ErrorClass::kRetry;

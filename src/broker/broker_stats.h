@@ -32,6 +32,15 @@ struct ApiStats {
   std::array<std::uint64_t, kErrorClasses.size()> errors{};
 };
 
+// Of the fetch sessions of a shard.
+struct FetchSessionStats {
+  std::uint64_t sessions = 0;    // there are now
+  std::uint64_t partitions = 0;  // in them
+  std::uint64_t created = 0;
+  std::uint64_t evicted = 0;  // to make room for another
+  std::uint64_t incremental_fetches = 0;
+};
+
 struct BrokerStats {
   std::array<ApiStats, kafka::kApis.size()> apis{};  // as in kApis
   std::uint64_t refused_requests = 0;                // not followed; their connection is closed
@@ -48,6 +57,7 @@ struct BrokerStats {
   std::uint64_t waiting_requests = 0;
   std::uint64_t waiting_bytes = 0;
   std::uint64_t refused_waits = 0;
+  FetchSessionStats fetch_sessions;
 
   ApiStats& of(kafka::ApiKey key) {
     return apis[static_cast<std::size_t>(kafka::find_api(key) - kafka::kApis.begin())];
@@ -73,6 +83,7 @@ void for_each_error(const Response& response, Note& note) {
   }
   if constexpr (requires { response.topics; }) all(response.topics);
   if constexpr (requires { response.responses; }) all(response.responses);
+  if constexpr (requires { response.results; }) all(response.results);
   if constexpr (requires { response.partitions; }) all(response.partitions);
   if constexpr (requires { response.partition_responses; }) all(response.partition_responses);
   if constexpr (requires { response.coordinators; }) all(response.coordinators);

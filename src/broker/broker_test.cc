@@ -19,7 +19,7 @@ using std::chrono::seconds;
 // ---- ApiVersions
 
 TEST(ApiVersions, SaysWhatTheTableOfApisSays) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage);
   machine.start();
   for (std::int16_t version = 0; version <= 3; ++version) {
@@ -28,17 +28,19 @@ TEST(ApiVersions, SaysWhatTheTableOfApisSays) {
     request.client_software_version = "1.0";
     const auto response = machine.ask(request, version);
     EXPECT_EQ(response.error_code, KafkaError::kNone);
-    ASSERT_EQ(response.api_keys.size(), kafka::kApis.size());
-    for (std::size_t i = 0; i < kafka::kApis.size(); ++i) {
-      EXPECT_EQ(response.api_keys[i].api_key, kafka::kApis[i].key);
-      EXPECT_EQ(response.api_keys[i].min_version, kafka::kApis[i].advertised.first);
-      EXPECT_EQ(response.api_keys[i].max_version, kafka::kApis[i].advertised.last);
+    std::vector<kafka::ApiInfo> served;
+    std::ranges::copy_if(kafka::kApis, std::back_inserter(served), &kafka::ApiInfo::is_served);
+    ASSERT_EQ(response.api_keys.size(), served.size());
+    for (std::size_t i = 0; i < served.size(); ++i) {
+      EXPECT_EQ(response.api_keys[i].api_key, served[i].key);
+      EXPECT_EQ(response.api_keys[i].min_version, served[i].advertised.first);
+      EXPECT_EQ(response.api_keys[i].max_version, served[i].advertised.last);
     }
   }
 }
 
 TEST(ApiVersions, InAnUnknownVersionIsAnsweredInVersion0) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage);
   machine.start();
   // Key 18, version 9, correlation id 77, no client id; the rest nobody here can read.
@@ -55,7 +57,7 @@ TEST(ApiVersions, InAnUnknownVersionIsAnsweredInVersion0) {
 }
 
 TEST(ApiVersions, AClientNameThatKafkaRefusesIsRefused) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage);
   machine.start();
   for (const std::string name : {"", "-a", "a-", "a b", "a/b", "a\n"}) {
@@ -68,23 +70,43 @@ TEST(ApiVersions, AClientNameThatKafkaRefusesIsRefused) {
 
 // ---- what ends a connection
 
+// A request with nothing after its header.
+std::vector<std::byte> bare_request(ApiKey key, std::int16_t version) {
+  const kafka::RequestHeader header{.api_key = key, .api_version = version};
+  return kafka::encode(header, kafka::request_header_version(key, version)).flatten();
+}
+
 TEST(BrokerRequest, AnUnknownApiOrVersionClosesTheConnection) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage);
   machine.start();
-  const auto closes = [&machine](std::uint8_t key, std::uint8_t version) {
-    const std::vector<std::uint8_t> bytes = {0, key, 0, version, 0, 0, 0, 1, 0xFF, 0xFF};
-    return !machine.handle(std::as_bytes(std::span(bytes)));
+  const auto closes = [&machine](ApiKey key, std::int16_t version) {
+    return !machine.handle(bare_request(key, version));
   };
-  EXPECT_TRUE(closes(71, 0));
-  EXPECT_TRUE(closes(0, 2)) << "Produce 0 is advertised and not served";
-  EXPECT_TRUE(closes(0, 12));
-  EXPECT_TRUE(closes(1, 3));
-  EXPECT_TRUE(closes(3, 13));
+  EXPECT_TRUE(closes(ApiKey{71}, 0));
+  for (const kafka::ApiInfo& api : kafka::kApis) {
+    if (api.is_served()) continue;
+    EXPECT_TRUE(closes(api.key, api.implemented.last)) << api.name;
+  }
+  EXPECT_TRUE(closes(ApiKey::kProduce, 2)) << "Produce 0 is advertised and not served";
+  EXPECT_TRUE(closes(ApiKey::kProduce, 12));
+  EXPECT_TRUE(closes(ApiKey::kFetch, 3));
+  EXPECT_TRUE(closes(ApiKey::kMetadata, 13));
+}
+
+TEST(BrokerRequest, WhateverIsAdvertisedHasAHandler) {
+  BrokerStorage storage;
+  BrokerMachine machine(storage);
+  machine.start();
+  for (const kafka::ApiInfo& api : kafka::kApis) {
+    if (!api.is_served()) continue;
+    const auto answered = machine.handle(bare_request(api.key, api.implemented.first));
+    if (!answered) EXPECT_FALSE(answered.error().message().contains("handler")) << api.name;
+  }
 }
 
 TEST(BrokerRequest, BytesThatAreNoRequestCloseTheConnection) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage);
   machine.start();
   EXPECT_FALSE(machine.handle({}));
@@ -95,7 +117,7 @@ TEST(BrokerRequest, BytesThatAreNoRequestCloseTheConnection) {
 // ---- topics
 
 TEST(Topics, AreCreatedDescribedAndDeleted) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachineOptions options;
   options.settings.advertised_host = "broker.example";
   options.settings.node_id = 3;
@@ -124,7 +146,7 @@ TEST(Topics, AreCreatedDescribedAndDeleted) {
 }
 
 TEST(Topics, ADeletedNameCanBeUsedAgainAndIsEmpty) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage);
   machine.start();
   machine.create_topic("orders");
@@ -137,7 +159,7 @@ TEST(Topics, ADeletedNameCanBeUsedAgainAndIsEmpty) {
 }
 
 TEST(Topics, BadRequestsAreRefusedWithKafkasCodes) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachineOptions options;
   options.settings.max_partitions = 10;
   BrokerMachine machine(storage, options);
@@ -178,7 +200,7 @@ TEST(Topics, BadRequestsAreRefusedWithKafkasCodes) {
 }
 
 TEST(Topics, ValidateOnlyCreatesNothing) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage);
   machine.start();
   kafka::CreateTopicsRequest request;
@@ -194,7 +216,7 @@ TEST(Topics, ValidateOnlyCreatesNothing) {
 }
 
 TEST(Topics, AskingForAMissingOneCreatesItIfThatIsAllowed) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachineOptions options;
   options.settings.default_partitions = 3;
   BrokerMachine machine(storage, options);
@@ -214,8 +236,28 @@ TEST(Topics, AskingForAMissingOneCreatesItIfThatIsAllowed) {
   EXPECT_EQ(machine.ask(request, 9).topics[0].error_code, KafkaError::kUnknownTopicOrPartition);
 }
 
+TEST(Topics, AreFoundByIdWithAnEmptyNameBesideItOrNone) {
+  BrokerStorage storage;
+  BrokerMachine machine(storage);
+  machine.start();
+  machine.create_topic("a");
+  kafka::MetadataRequest request;
+  request.topics = {{.name = "a"}};
+  const kafka::Uuid id = machine.ask(request, 12).topics[0].topic_id;
+  const kafka::Uuid other{{std::byte{1}}};
+  for (const std::optional<std::string>& name : {std::optional<std::string>(), {""}}) {
+    request.topics = {{.topic_id = id, .name = name}, {.topic_id = other, .name = name}};
+    const auto response = machine.ask(request, 12);
+    EXPECT_EQ(response.topics[0].name, "a");
+    EXPECT_EQ(response.topics[0].error_code, KafkaError::kNone);
+    EXPECT_EQ(response.topics[1].name, std::nullopt);
+    EXPECT_EQ(response.topics[1].topic_id, other);
+    EXPECT_EQ(response.topics[1].error_code, KafkaError::kUnknownTopicId);
+  }
+}
+
 TEST(Topics, NullMeansAllOfThemAndEmptyMeansNoneExceptInVersion0) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage);
   machine.start();
   machine.create_topic("a");
@@ -231,11 +273,28 @@ TEST(Topics, NullMeansAllOfThemAndEmptyMeansNoneExceptInVersion0) {
 
 // ---- restarts
 
+TEST(Topics, AFullCatalogRefusesADeletionAndTheTopicIsServedAsBefore) {
+  BrokerStorage storage;
+  BrokerMachine machine(storage);
+  machine.start();
+  ASSERT_EQ(machine.create_topic("orders"), KafkaError::kNone);
+  machine.catalog().fail_with(Error(ErrorCode::kNoSpace, "full"));
+  kafka::DeleteTopicsRequest request;
+  request.topic_names = {"orders"};
+  const auto refused = machine.ask(request, 5).responses.at(0);
+  EXPECT_EQ(refused.error_code, KafkaError::kKafkaStorageError);
+  EXPECT_TRUE(refused.error_message->contains("DeleteRecords")) << *refused.error_message;
+  EXPECT_EQ(machine.produce("orders", batch_of({"x"})).error_code, KafkaError::kNone);
+  EXPECT_EQ(machine.create_topic("more"), KafkaError::kKafkaStorageError);
+  machine.catalog().fail_with(std::nullopt);
+  EXPECT_EQ(machine.delete_topic("orders"), KafkaError::kNone);
+}
+
 TEST(BrokerRestart, TopicsAndAcknowledgedRecordsAreThereAgain) {
   // So large that one batch has no next segment prepared.
   const BrokerMachineOptions options{.smallest_segment_bytes = 64 * kKiB};
   for (const bool clean : {true, false}) {
-    SimStorage storage;
+    BrokerStorage storage;
     {
       BrokerMachine machine(storage, options);
       machine.start();
@@ -266,7 +325,7 @@ TEST(BrokerRestart, TopicsAndAcknowledgedRecordsAreThereAgain) {
 
 TEST(BrokerRestart, ATopicThatWasBeingDeletedIsThereOrIsNot) {
   for (std::uint64_t step = 0; step < 60; ++step) {
-    SimStorage storage;
+    BrokerStorage storage;
     bool acknowledged = false;
     {
       BrokerMachine machine(storage);
@@ -292,7 +351,7 @@ TEST(BrokerRestart, ATopicThatWasBeingDeletedIsThereOrIsNot) {
 }
 
 TEST(BrokerRestart, APartitionThatCannotBeOpenedDoesNotKeepTheOthersFromBeingServed) {
-  SimStorage storage;
+  BrokerStorage storage;
   {
     BrokerMachine machine(storage);
     machine.start();
@@ -312,8 +371,8 @@ TEST(BrokerRestart, APartitionThatCannotBeOpenedDoesNotKeepTheOthersFromBeingSer
 
 // ---- FindCoordinator
 
-TEST(FindCoordinator, OfAGroupIsThisBrokerAndOfATransactionNobodyWithAnErrorThatIsNotRetried) {
-  SimStorage storage;
+TEST(FindCoordinator, OfAGroupAndOfATransactionIsThisBroker) {
+  BrokerStorage storage;
   BrokerMachine machine(storage);
   machine.start();
   kafka::FindCoordinatorRequest request;
@@ -330,7 +389,9 @@ TEST(FindCoordinator, OfAGroupIsThisBrokerAndOfATransactionNobodyWithAnErrorThat
   EXPECT_EQ(response.coordinators[1].error_code, KafkaError::kNone);
   EXPECT_EQ(response.coordinators[1].node_id, machine.settings().node_id);
   request.key_type = kafka::CoordinatorKeyType::kTransaction;
-  EXPECT_EQ(machine.ask(request, 4).coordinators[0].error_code, KafkaError::kUnsupportedVersion);
+  const auto of_transactions = machine.ask(request, 4);
+  EXPECT_EQ(of_transactions.coordinators[0].error_code, KafkaError::kNone);
+  EXPECT_EQ(of_transactions.coordinators[0].node_id, machine.settings().node_id);
   request.key_type = kafka::CoordinatorKeyType{7};
   EXPECT_EQ(machine.ask(request, 4).coordinators[0].error_code, KafkaError::kInvalidRequest);
 }

@@ -21,6 +21,19 @@ TopicOutcome storage_failure(const Error& error) {
   return refuse(KafkaError::kKafkaStorageError, error.message());
 }
 
+// With what that means for the change.
+Error not_written(const Error& error) {
+  if (error.code() == ErrorCode::kNoSpace) {
+    return {error.code(),
+            fmt::format("{}; deleting records (DeleteRecords, retention) needs no room in the "
+                        "catalog, and makes some",
+                        error.message())};
+  }
+  if (error.code() != ErrorCode::kIo) return error;
+  return {error.code(),
+          fmt::format("{}; whether it is done all the same, the next start tells", error.message())};
+}
+
 kafka::Uuid random_uuid(Random& random) {
   kafka::Uuid id;
   store_le<std::uint64_t>(id.bytes, 0, random.next());
@@ -61,6 +74,12 @@ Task<void> start_groups_on(Broker& home, Peer& peer, Result<void>& result) {
   if (!started && result) result = started;
 }
 
+Task<void> start_transactions_on(Broker& home, Peer& peer, Result<void>& result) {
+  auto start = [&peer] { return peer.broker->start_transactions(); };
+  auto started = co_await call_on(home.scheduler(), *peer.scheduler, start);
+  if (!started && result) result = started;
+}
+
 Task<void> forget_topic_on(Broker& home, Peer& peer, const std::string& topic, Result<void>& result) {
   auto forget = [&peer, &topic] { return peer.broker->groups().forget_topic(topic); };
   auto forgotten = co_await call_on(home.scheduler(), *peer.scheduler, forget);
@@ -68,6 +87,7 @@ Task<void> forget_topic_on(Broker& home, Peer& peer, const std::string& topic, R
 }
 
 Task<Result<void>> close_there(Broker& broker) {
+  co_await broker.transactions().stop();
   co_await broker.groups().stop();
   co_return co_await broker.close_partitions();
 }
@@ -108,6 +128,7 @@ Task<Result<StartReport>> Controller::start() {
   co_await join(broker_.scheduler(), std::move(openings));
   if (auto started = co_await start_groups(); !started) co_return Unexpected(started.error());
   co_await install_everywhere(std::make_shared<const TopicTable>(std::move(by_name)));
+  if (auto started = co_await start_transactions(); !started) co_return Unexpected(started.error());
   co_return report;
 }
 
@@ -116,6 +137,15 @@ Task<Result<void>> Controller::start_groups() {
   std::vector<Task<void>> starts;
   for (std::size_t shard = 0; shard < broker_.peers().size(); ++shard)
     starts.push_back(start_groups_on(broker_, broker_.peer(shard), result));
+  co_await join(broker_.scheduler(), std::move(starts));
+  co_return result;
+}
+
+Task<Result<void>> Controller::start_transactions() {
+  Result<void> result;
+  std::vector<Task<void>> starts;
+  for (std::size_t shard = 0; shard < broker_.peers().size(); ++shard)
+    starts.push_back(start_transactions_on(broker_, broker_.peer(shard), result));
   co_await join(broker_.scheduler(), std::move(starts));
   co_return result;
 }
@@ -182,7 +212,7 @@ Task<TopicOutcome> Controller::create_now(TopicSpec spec) {
   if (auto forgotten = co_await forget_offsets(topic.name); !forgotten)
     co_return storage_failure(forgotten.error());
   if (auto created = co_await store_->create(topic); !created)
-    co_return storage_failure(created.error());
+    co_return storage_failure(not_written(created.error()));
 
   const std::size_t shard_count = broker_.peers().size();
   std::vector<std::vector<PartitionPlace>> places(shard_count);
@@ -214,7 +244,7 @@ Task<TopicOutcome> Controller::delete_topic(std::string name) {
 
 Task<TopicOutcome> Controller::delete_now(Topic topic) {
   if (auto removed = co_await store_->remove(topic); !removed)
-    co_return storage_failure(removed.error());
+    co_return storage_failure(not_written(removed.error()));
   // From here on it is gone, whatever happens to its files: load() sweeps what is left.
   co_await install_everywhere(broker_.topics()->without(topic.name));
   TopicOutcome outcome;

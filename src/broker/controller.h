@@ -72,6 +72,7 @@ class Controller {
                                                       std::optional<std::int32_t> index);
   Task<void> install_everywhere(TopicTableRef table);
   Task<Result<void>> start_groups();
+  Task<Result<void>> start_transactions();
   Task<Result<void>> forget_offsets(std::string topic);
 
   Broker& broker_;

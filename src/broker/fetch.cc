@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/batch_layout.h"
 #include "broker/handlers.h"
 #include "broker/owner_call.h"
 
@@ -17,9 +18,12 @@ struct Part {
   PartitionKey key;
   Offset from;
   std::uint64_t max_bytes = 0;
+  bool only_committed = false;  // what open transactions have written is not for this consumer
   KafkaError error = KafkaError::kNone;
   log::Marks marks{Offset{-1}, Offset{-1}, Offset{-1}, Offset{-1}, Offset{-1}};
+  Offset last_stable{-1};
   log::Batches found;
+  std::vector<log::AbortedTransaction> aborted;
 };
 
 std::uint64_t as_bytes_limit(std::int32_t asked) {
@@ -27,6 +31,28 @@ std::uint64_t as_bytes_limit(std::int32_t asked) {
 }
 
 // --- On the shard of the partitions --------------------------------------------------------------
+
+// Whether what the consumer asks for is there and not decided.
+bool waits_for_transaction(const Part& part) {
+  return part.only_committed && part.from >= part.last_stable &&
+         part.from <= part.marks.high_watermark && part.from >= part.marks.log_start;
+}
+
+Offset base_offset_of(const SharedSlice& batch) {
+  return Offset{load_be<std::int64_t>(batch.view(), batch_layout::kBaseOffset)};
+}
+
+// Keeps what is decided, and says which of it is not to be shown.
+void leave_out_open(Part& part, const log::Partition& partition) {
+  log::Batches& found = part.found;
+  while (!found.batches.empty() && base_offset_of(found.batches.back()) >= part.last_stable) {
+    found.size_bytes -= found.batches.back().size();
+    found.batches.pop_back();
+  }
+  if (found.batches.empty()) return;
+  const auto last = log::BatchHeader::parse(found.batches.back().view());
+  if (last) part.aborted = partition.producers().aborted_within(part.from, last->next_offset());
+}
 
 // Reads the parts in their order until `budget_bytes` is used up. The first batch of the first part
 // that has any is read whole, whatever its size, so that a consumer always gets on (KIP-74).
@@ -39,6 +65,8 @@ Task<void> read_here(Broker& owner, std::vector<Part*>& parts, std::uint64_t bud
       continue;
     }
     part->marks = partition->marks();
+    part->last_stable = partition->last_stable_offset();
+    if (waits_for_transaction(*part)) continue;
     log::ReadLimits limits;
     limits.max_bytes = std::min(part->max_bytes, budget_bytes);
     limits.at_least_one = !found_any;
@@ -48,6 +76,7 @@ Task<void> read_here(Broker& owner, std::vector<Part*>& parts, std::uint64_t bud
       continue;
     }
     part->found = std::move(*found);
+    if (part->only_committed) leave_out_open(*part, *partition);
     found_any = found_any || !part->found.batches.empty();
     budget_bytes -= std::min(budget_bytes, part->found.size_bytes);
   }
@@ -110,9 +139,8 @@ void unwatch_here(Broker&, const std::vector<Part*>&, Watch& watch) { watch.remo
 // --- On the shard of the connection --------------------------------------------------------------
 
 Part prepare(Broker& broker, const FetchRequest::Topic& asked_topic,
-             const FetchRequest::Partition& asked, std::int16_t version) {
-  constexpr std::int16_t kFirstWithIds = 13;
-  const bool by_id = version >= kFirstWithIds;
+             const FetchRequest::Partition& asked, std::int8_t isolation_level, std::int16_t version) {
+  const bool by_id = version >= kafka::kFirstFetchWithIds;
   Part part;
   const TopicTableRef table = broker.topics();
   const Topic* topic = by_id ? table->find(asked_topic.topic_id) : table->find(asked_topic.topic);
@@ -127,6 +155,7 @@ Part prepare(Broker& broker, const FetchRequest::Topic& asked_topic,
   part.key = PartitionKey{topic->id, asked.partition};
   part.from = asked.fetch_offset;
   part.max_bytes = as_bytes_limit(asked.partition_max_bytes);
+  part.only_committed = isolation_level == kafka::kReadCommitted;
   return part;
 }
 
@@ -185,16 +214,21 @@ void cut(std::vector<Part>& parts, std::uint64_t budget_bytes) {
   }
 }
 
-FetchResponse::Partition respond(std::int32_t index, Part& part, std::int8_t isolation_level) {
+FetchResponse::Partition respond(std::int32_t index, Part& part) {
   FetchResponse::Partition response;
   response.partition_index = index;
   response.error_code = part.error;
   const bool known = part.error == KafkaError::kNone;
   response.high_watermark = known ? part.marks.high_watermark : Offset{-1};
-  response.last_stable_offset = response.high_watermark;
+  response.last_stable_offset = known ? part.last_stable : Offset{-1};
   response.log_start_offset = known ? part.marks.log_start : Offset{-1};
-  // No transactions yet: nothing is ever aborted. A client that does not ask gets null.
-  if (isolation_level == 0) response.aborted_transactions = std::nullopt;
+  // A client that does not ask gets null.
+  if (!part.only_committed) {
+    response.aborted_transactions = std::nullopt;
+  } else {
+    for (const log::AbortedTransaction& aborted : part.aborted)
+      response.aborted_transactions->push_back({aborted.producer_id, aborted.first});
+  }
   response.records = kafka::Records(std::move(part.found.batches));
   return response;
 }
@@ -207,29 +241,14 @@ std::uint64_t most_to_answer(const std::vector<Part>& parts, const FetchRequest&
   return std::min({asked_bytes, as_bytes_limit(request.max_bytes), settings.max_fetch_bytes});
 }
 
-}  // namespace
-
-KafkaError check_leader_epoch(const Topic& topic, std::int32_t client_epoch) {
-  constexpr std::int32_t kNotChecked = -1;
-  if (client_epoch == kNotChecked || client_epoch == topic.leader_epoch) return KafkaError::kNone;
-  return client_epoch < topic.leader_epoch ? KafkaError::kFencedLeaderEpoch
-                                           : KafkaError::kUnknownLeaderEpoch;
-}
-
-Task<FetchResponse> answer(Broker& broker, const FetchRequest& request, std::int16_t version,
-                           const Caller& caller) {
-  FetchResponse response;
-  // Sessions (KIP-227) are not kept: every full fetch is answered with session 0, and a client that
-  // believes to be in one is sent back to full fetches.
-  if (request.session_id != 0 && request.session_epoch > 0) {
-    response.error_code = KafkaError::kFetchSessionIdNotFound;
-    co_return response;
-  }
-
+// Reads `topics`, as `request` says otherwise.
+Task<FetchResponse> fetch(Broker& broker, const FetchRequest& request,
+                          const std::vector<FetchRequest::Topic>& topics, std::int16_t version,
+                          const Caller& caller) {
   std::vector<Part> parts;
-  for (const FetchRequest::Topic& topic : request.topics) {
+  for (const FetchRequest::Topic& topic : topics) {
     for (const FetchRequest::Partition& partition : topic.partitions) {
-      parts.push_back(prepare(broker, topic, partition, version));
+      parts.push_back(prepare(broker, topic, partition, request.isolation_level, version));
     }
   }
   const std::uint64_t most_bytes = most_to_answer(parts, request, broker.settings());
@@ -264,15 +283,41 @@ Task<FetchResponse> answer(Broker& broker, const FetchRequest& request, std::int
   cut(parts, memory.bytes());
   for (const Part& part : parts) broker.note_fetched(part.found.batches.size(), part.found.size_bytes);
 
+  FetchResponse response;
   auto next = parts.begin();
-  for (const FetchRequest::Topic& topic : request.topics) {
+  for (const FetchRequest::Topic& topic : topics) {
     FetchResponse::Topic& results = response.responses.emplace_back();
     results.topic = topic.topic;
     results.topic_id = topic.topic_id;
     for (const FetchRequest::Partition& partition : topic.partitions) {
-      results.partitions.push_back(respond(partition.partition, *next++, request.isolation_level));
+      results.partitions.push_back(respond(partition.partition, *next++));
     }
   }
+  co_return response;
+}
+
+}  // namespace
+
+KafkaError check_leader_epoch(const Topic& topic, std::int32_t client_epoch) {
+  constexpr std::int32_t kNotChecked = -1;
+  if (client_epoch == kNotChecked || client_epoch == topic.leader_epoch) return KafkaError::kNone;
+  return client_epoch < topic.leader_epoch ? KafkaError::kFencedLeaderEpoch
+                                           : KafkaError::kUnknownLeaderEpoch;
+}
+
+Task<FetchResponse> answer(Broker& broker, const FetchRequest& request, std::int16_t version,
+                           const Caller& caller) {
+  const FetchTurn turn = broker.fetch_sessions().begin(request, version);
+  FetchResponse response;
+  response.error_code = turn.error;
+  if (turn.error != KafkaError::kNone) co_return response;
+  if (turn.is_incremental) {
+    const std::vector<FetchRequest::Topic> wanted = turn.session->wanted();
+    response = co_await fetch(broker, request, wanted, version, caller);
+  } else {
+    response = co_await fetch(broker, request, request.topics, version, caller);
+  }
+  broker.fetch_sessions().finish(turn, response);
   co_return response;
 }
 

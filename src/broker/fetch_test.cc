@@ -31,6 +31,12 @@ class Fetch : public ::testing::Test {
   static FetchRequest request(Offset from, std::int32_t partition = 0) {
     return BrokerMachine::fetch_request("orders", from, partition);
   }
+  // As requests name it from version 13 on.
+  FetchRequest::Topic by_id(FetchRequest::Topic named) {
+    named.topic_id = machine_.broker().topics()->find(named.topic)->id;
+    named.topic.clear();
+    return named;
+  }
   // All three partitions, from their start.
   static FetchRequest request_of_all() {
     FetchRequest all = request(Offset{0}, 0);
@@ -47,7 +53,7 @@ class Fetch : public ::testing::Test {
     return sizes;
   }
 
-  SimStorage storage_;
+  BrokerStorage storage_;
   BrokerMachine machine_;
 };
 
@@ -70,8 +76,12 @@ TEST_F(Fetch, ServesWholeBatchesAsTheProducerSentThemAtTheirOffsets) {
 
 TEST_F(Fetch, EveryServedVersionWorks) {
   machine_.produce("orders", batch_of({"a"}));
-  for (std::int16_t version = 4; version <= 12; ++version) {
-    const auto response = machine_.ask(request(Offset{0}), version);
+  for (std::int16_t version = 4; version <= 16; ++version) {
+    FetchRequest asked = request(Offset{0});
+    if (version >= kafka::kFirstFetchWithIds) asked.topics[0] = by_id(asked.topics[0]);
+    const auto response = machine_.ask(asked, version);
+    EXPECT_EQ(response.responses.at(0).topic, asked.topics[0].topic);
+    EXPECT_EQ(response.responses.at(0).topic_id, asked.topics[0].topic_id);
     EXPECT_EQ(values_of(response.responses.at(0).partitions.at(0).records),
               std::vector<std::string>{"a"})
         << version;
@@ -103,6 +113,27 @@ TEST_F(Fetch, AnUnknownPartitionIsAnErrorAtOnceAndTheOthersAreServed) {
   EXPECT_EQ(values_of(partitions[1].records), std::vector<std::string>{"a"});
 }
 
+TEST_F(Fetch, ATopicThatWasCreatedAgainHasAnotherId) {
+  machine_.produce("orders", batch_of({"a"}));
+  FetchRequest asked = request(Offset{0});
+  asked.topics[0] = by_id(asked.topics[0]);
+  EXPECT_EQ(machine_.ask(asked, 13).responses.at(0).partitions.at(0).error_code, KafkaError::kNone);
+  machine_.delete_topic("orders");
+  machine_.create_topic("orders", 3);
+  const auto gone = machine_.ask(asked, 13);
+  EXPECT_EQ(gone.responses.at(0).topic_id, asked.topics[0].topic_id);
+  EXPECT_EQ(gone.responses.at(0).partitions.at(0).error_code, KafkaError::kUnknownTopicId);
+  FetchRequest without = asked;
+  without.topics[0].topic_id = {};
+  EXPECT_EQ(machine_.ask(without, 13).responses.at(0).partitions.at(0).error_code,
+            KafkaError::kUnknownTopicId);
+  // The id is right and the partition is not.
+  FetchRequest beyond = request(Offset{0}, 9);
+  beyond.topics[0] = by_id(beyond.topics[0]);
+  EXPECT_EQ(machine_.ask(beyond, 13).responses.at(0).partitions.at(0).error_code,
+            KafkaError::kUnknownTopicOrPartition);
+}
+
 TEST_F(Fetch, LeaderEpochsAreChecked) {
   const auto with_epoch = [this](std::int32_t epoch) {
     FetchRequest asked = request(Offset{0});
@@ -127,17 +158,6 @@ TEST_F(Fetch, AbortedTransactionsAreNullForThoseWhoDoNotAskAndNoneForThoseWhoDo)
   const auto response = machine_.ask(asked, 11);
   ASSERT_TRUE(response.responses[0].partitions[0].aborted_transactions);
   EXPECT_TRUE(response.responses[0].partitions[0].aborted_transactions->empty());
-}
-
-TEST_F(Fetch, SessionsAreNotKept) {
-  FetchRequest asked = request(Offset{0});
-  asked.session_epoch = 0;
-  EXPECT_EQ(machine_.ask(asked, 11).session_id, 0);
-  asked.session_id = 5;
-  asked.session_epoch = 1;
-  const auto response = machine_.ask(asked, 11);
-  EXPECT_EQ(response.error_code, KafkaError::kFetchSessionIdNotFound);
-  EXPECT_TRUE(response.responses.empty());
 }
 
 // ---- limits (KIP-74)
@@ -260,7 +280,7 @@ BrokerMachineOptions in_milliseconds() {
 }
 
 TEST(FetchEnd, NothingIsToldToAFetchThatEndedWhileItsTopicWasBeingDeleted) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage, in_milliseconds());
   machine.start();
   machine.create_topic("orders");
@@ -286,7 +306,7 @@ TEST(FetchEnd, NothingIsToldToAFetchThatEndedWhileItsTopicWasBeingDeleted) {
 }
 
 TEST(FetchEnd, NothingIsToldToAFetchThatEndsInTheTurnInWhichACommitDoes) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage, in_milliseconds());
   machine.start();
   machine.create_topic("orders");
@@ -369,7 +389,7 @@ TEST_F(Fetch, ThatFindsNoPlaceToWaitIsAnsweredAtOnce) {
 TEST_F(Fetch, DamageIsAnErrorAndNeverServed) {
   machine_.produce("orders", batch_of({"a"}));
   ASSERT_TRUE(machine_.stop());
-  SimStorage& storage = storage_;
+  BrokerStorage& storage = storage_;
   storage.flip_bit("/data/topics/orders/0/00000000000000000001.seg", log::kFirstCommit + 100, 1);
   machine_.disk.kill();
   BrokerMachine machine(storage);

@@ -1,5 +1,6 @@
 #include "broker/handlers.h"
 #include "group/records.h"
+#include "transaction/records.h"
 
 namespace penstock::broker {
 
@@ -21,12 +22,12 @@ Coordinator nobody(KafkaError error, std::string message) {
 // There is one broker. What it cannot do is told by an error that clients do not retry: kafka-python,
 // for one, asks again for ever after COORDINATOR_NOT_AVAILABLE.
 Coordinator find(const Settings& settings, const std::string& key, CoordinatorKeyType type) {
-  if (type == CoordinatorKeyType::kTransaction)
-    return nobody(KafkaError::kUnsupportedVersion, "transactions are not served");
-  if (type != CoordinatorKeyType::kGroup)
+  if (type != CoordinatorKeyType::kGroup && type != CoordinatorKeyType::kTransaction)
     return nobody(KafkaError::kInvalidRequest, "neither a group nor a transaction");
-  if (key.size() > group::kMaxGroupIdBytes)
+  if (type == CoordinatorKeyType::kGroup && key.size() > group::kMaxGroupIdBytes)
     return nobody(KafkaError::kInvalidGroupId, "a group's id is too long");
+  if (key.size() > transaction::kMaxTransactionalIdBytes)
+    return nobody(KafkaError::kInvalidRequest, "a transactional id is too long");
   Coordinator coordinator;
   coordinator.node_id = settings.node_id;
   coordinator.host = settings.advertised_host;

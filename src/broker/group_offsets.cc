@@ -1,9 +1,10 @@
-// What consumer groups have committed: OffsetCommit, OffsetFetch, OffsetDelete.
+// What consumer groups have committed: OffsetCommit, TxnOffsetCommit, OffsetFetch, OffsetDelete.
 
 #include <set>
 
 #include "broker/group_call.h"
 #include "broker/handlers.h"
+#include "broker/transaction_call.h"
 
 namespace penstock::broker {
 
@@ -18,10 +19,13 @@ bool exists(const TopicTable& table, const std::string& topic_name, std::int32_t
   return topic != nullptr && topic->has_partition(partition);
 }
 
-group::CommitRequest to_commit(const kafka::OffsetCommitRequest& request, const TopicTable& table) {
+// The same for OffsetCommit and TxnOffsetCommit, but for the generation.
+template <typename Request>
+group::CommitRequest to_commit(const Request& request, std::int32_t generation,
+                               const TopicTable& table) {
   group::CommitRequest commit;
   commit.member = {request.member_id, request.group_instance_id};
-  commit.generation = request.generation_id_or_member_epoch;
+  commit.generation = generation;
   for (const auto& topic : request.topics) {
     for (const auto& partition : topic.partitions) {
       group::CommitRequest::Part& part = commit.parts.emplace_back();
@@ -34,6 +38,27 @@ group::CommitRequest to_commit(const kafka::OffsetCommitRequest& request, const 
     }
   }
   return commit;
+}
+
+void refuse_all(group::CommitRequest& commit, KafkaError error) {
+  for (group::CommitRequest::Part& part : commit.parts) part.error = error;
+}
+
+template <typename Request>
+typename Request::Response committed_response(const Request& request,
+                                              const group::CommitRequest& commit) {
+  typename Request::Response response;
+  auto part = commit.parts.begin();
+  for (const auto& topic : request.topics) {
+    auto& told = response.topics.emplace_back();
+    told.name = topic.name;
+    for (const auto& partition : topic.partitions) {
+      auto& result = told.partitions.emplace_back();
+      result.partition_index = partition.partition_index;
+      result.error_code = (part++)->error;
+    }
+  }
+  return response;
 }
 
 // The same for the structures of versions up to 7 and of later ones, which have the same fields.
@@ -51,13 +76,17 @@ std::optional<std::vector<TopicPartition>> wanted_of(const std::optional<AskedTo
 }
 
 template <typename ToldTopics>
-void tell(std::vector<CommittedOffset> offsets, ToldTopics& topics) {
+void tell(std::vector<CommittedOffset> offsets, bool require_stable, ToldTopics& topics) {
   for (CommittedOffset& committed : offsets) {
     if (topics.empty() || topics.back().name != committed.partition.topic)
       topics.emplace_back().name = committed.partition.topic;
     auto& partition = topics.back().partitions.emplace_back();
     partition.partition_index = committed.partition.partition;
     partition.committed_offset = Offset{-1};
+    if (require_stable && committed.is_unstable) {
+      partition.error_code = KafkaError::kUnstableOffsetCommit;
+      continue;
+    }
     if (!committed.record) continue;
     partition.committed_offset = committed.record->offset;
     partition.committed_leader_epoch = committed.record->leader_epoch;
@@ -77,10 +106,11 @@ Task<std::vector<CommittedOffset>> committed_by(Broker& broker, const std::strin
 
 Task<kafka::OffsetCommitResponse> answer(Broker& broker, const kafka::OffsetCommitRequest& request,
                                          std::int16_t) {
-  group::CommitRequest commit = to_commit(request, *broker.topics());
+  group::CommitRequest commit =
+      to_commit(request, request.generation_id_or_member_epoch, *broker.topics());
   const KafkaError refusal = check_group_id(request.group_id, EmptyGroupId::kTaken);
   if (refusal != KafkaError::kNone) {
-    for (group::CommitRequest::Part& part : commit.parts) part.error = refusal;
+    refuse_all(commit, refusal);
   } else {
     auto write = [&](group::GroupCoordinator& groups) -> Task<bool> {
       co_await groups.commit(request.group_id, commit);
@@ -88,18 +118,32 @@ Task<kafka::OffsetCommitResponse> answer(Broker& broker, const kafka::OffsetComm
     };
     co_await on_coordinator(broker, request.group_id, write);
   }
-  kafka::OffsetCommitResponse response;
-  auto part = commit.parts.begin();
-  for (const auto& topic : request.topics) {
-    kafka::OffsetCommitResponse::Topic& told = response.topics.emplace_back();
-    told.name = topic.name;
-    for (const auto& partition : topic.partitions) {
-      auto& result = told.partitions.emplace_back();
-      result.partition_index = partition.partition_index;
-      result.error_code = (part++)->error;
-    }
+  co_return committed_response(request, commit);
+}
+
+Task<kafka::TxnOffsetCommitResponse> answer(Broker& broker,
+                                            const kafka::TxnOffsetCommitRequest& request,
+                                            std::int16_t) {
+  group::CommitRequest commit = to_commit(request, request.generation_id, *broker.topics());
+  const KafkaError refusal = check_group_id(request.group_id, EmptyGroupId::kRefused);
+  if (refusal != KafkaError::kNone) {
+    refuse_all(commit, refusal);
+    co_return committed_response(request, commit);
   }
-  co_return response;
+  const transaction::ProducerIdentity producer{request.producer_id, request.producer_epoch};
+  Peer& peer = broker.coordinator_of(request.group_id);
+  auto ask = [&](transaction::TransactionCoordinator& transactions) -> Task<KafkaError> {
+    co_return transactions.verify(request.transactional_id, producer, request.group_id);
+  };
+  const group::GroupCoordinator::Verify verify = [&]() -> Task<KafkaError> {
+    co_return co_await on_transactions(*peer.broker, request.transactional_id, ask);
+  };
+  auto write = [&](group::GroupCoordinator& groups) -> Task<bool> {
+    co_await groups.commit_in_transaction(request.group_id, request.producer_id, commit, verify);
+    co_return true;
+  };
+  co_await on_coordinator(broker, request.group_id, write);
+  co_return committed_response(request, commit);
 }
 
 Task<kafka::OffsetFetchResponse> answer(Broker& broker, const kafka::OffsetFetchRequest& request,
@@ -109,7 +153,8 @@ Task<kafka::OffsetFetchResponse> answer(Broker& broker, const kafka::OffsetFetch
   if (version < kFirstWithGroups) {
     response.error_code = check_group_id(request.group_id, EmptyGroupId::kTaken);
     if (response.error_code != KafkaError::kNone) co_return response;
-    tell(co_await committed_by(broker, request.group_id, wanted_of(request.topics)), response.topics);
+    tell(co_await committed_by(broker, request.group_id, wanted_of(request.topics)),
+         request.require_stable, response.topics);
     co_return response;
   }
   std::set<std::string> seen;  // each is told once
@@ -119,7 +164,8 @@ Task<kafka::OffsetFetchResponse> answer(Broker& broker, const kafka::OffsetFetch
     told.group_id = group.group_id;
     told.error_code = check_group_id(group.group_id, EmptyGroupId::kTaken);
     if (told.error_code != KafkaError::kNone) continue;
-    tell(co_await committed_by(broker, group.group_id, wanted_of(group.topics)), told.topics);
+    tell(co_await committed_by(broker, group.group_id, wanted_of(group.topics)), request.require_stable,
+         told.topics);
   }
   co_return response;
 }

@@ -8,15 +8,19 @@
 #include <string>
 
 #include "broker/broker.h"
+#include "kafka/messages/add_offsets_to_txn.h"
+#include "kafka/messages/add_partitions_to_txn.h"
 #include "kafka/messages/api_versions.h"
 #include "kafka/messages/create_topics.h"
 #include "kafka/messages/delete_groups.h"
 #include "kafka/messages/delete_records.h"
 #include "kafka/messages/delete_topics.h"
 #include "kafka/messages/describe_groups.h"
+#include "kafka/messages/end_txn.h"
 #include "kafka/messages/fetch.h"
 #include "kafka/messages/find_coordinator.h"
 #include "kafka/messages/heartbeat.h"
+#include "kafka/messages/init_producer_id.h"
 #include "kafka/messages/join_group.h"
 #include "kafka/messages/leave_group.h"
 #include "kafka/messages/list_groups.h"
@@ -27,6 +31,7 @@
 #include "kafka/messages/offset_fetch.h"
 #include "kafka/messages/produce.h"
 #include "kafka/messages/sync_group.h"
+#include "kafka/messages/txn_offset_commit.h"
 
 namespace penstock::broker {
 
@@ -86,5 +91,19 @@ Task<kafka::ListGroupsResponse> answer(Broker& broker, const kafka::ListGroupsRe
                                        std::int16_t version);
 Task<kafka::DeleteGroupsResponse> answer(Broker& broker, const kafka::DeleteGroupsRequest& request,
                                          std::int16_t version);
+
+Task<kafka::InitProducerIdResponse> answer(Broker& broker, const kafka::InitProducerIdRequest& request,
+                                           std::int16_t version);
+Task<kafka::AddPartitionsToTxnResponse> answer(Broker& broker,
+                                               const kafka::AddPartitionsToTxnRequest& request,
+                                               std::int16_t version);
+Task<kafka::AddOffsetsToTxnResponse> answer(Broker& broker,
+                                            const kafka::AddOffsetsToTxnRequest& request,
+                                            std::int16_t version);
+Task<kafka::EndTxnResponse> answer(Broker& broker, const kafka::EndTxnRequest& request,
+                                   std::int16_t version);
+Task<kafka::TxnOffsetCommitResponse> answer(Broker& broker,
+                                            const kafka::TxnOffsetCommitRequest& request,
+                                            std::int16_t version);
 
 }  // namespace penstock::broker

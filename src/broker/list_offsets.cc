@@ -16,6 +16,7 @@ struct Question {
   Peer* owner = nullptr;  // null: answered already
   PartitionKey key;
   std::int64_t timestamp_ms = 0;
+  bool only_committed = false;
   ListOffsetsResponse::Partition result;
 };
 
@@ -42,8 +43,11 @@ void find_record(ByteView bytes, std::int64_t timestamp_ms, ListOffsetsResponse:
 
 Task<void> answer_one(log::Partition& partition, Question& question) {
   ListOffsetsResponse::Partition& result = question.result;
+  // Behind which there is nothing for this consumer.
+  const Offset end =
+      question.only_committed ? partition.last_stable_offset() : partition.marks().high_watermark;
   if (question.timestamp_ms == kafka::kLatestTimestamp) {
-    result.offset = partition.marks().high_watermark;
+    result.offset = end;
     co_return;
   }
   if (question.timestamp_ms == kafka::kEarliestTimestamp) {
@@ -60,6 +64,10 @@ Task<void> answer_one(log::Partition& partition, Question& question) {
     find_record((*batch)->view(), timestamp_ms, result);
     // A batch may begin with records that have been deleted.
     result.offset = std::max(result.offset, partition.marks().log_start);
+    if (question.only_committed && result.offset >= end) {
+      result.offset = Offset{-1};
+      result.timestamp = -1;
+    }
   }
 }
 
@@ -75,8 +83,9 @@ Task<void> answer_here(Broker& owner, std::vector<Question*>& questions) {
 }
 
 Question prepare(Broker& broker, const std::string& topic_name,
-                 const ListOffsetsRequest::Partition& asked) {
+                 const ListOffsetsRequest::Partition& asked, std::int8_t isolation_level) {
   Question question;
+  question.only_committed = isolation_level == kafka::kReadCommitted;
   question.result.partition_index = asked.partition_index;
   question.timestamp_ms = asked.timestamp;
   const TopicTableRef table = broker.topics();
@@ -103,7 +112,7 @@ Task<ListOffsetsResponse> answer(Broker& broker, const ListOffsetsRequest& reque
   std::vector<Question> questions;
   for (const ListOffsetsRequest::Topic& topic : request.topics) {
     for (const ListOffsetsRequest::Partition& partition : topic.partitions) {
-      questions.push_back(prepare(broker, topic.name, partition));
+      questions.push_back(prepare(broker, topic.name, partition, request.isolation_level));
     }
   }
   auto work = [](Broker& owner, std::vector<Question*>& here) { return answer_here(owner, here); };

@@ -3,6 +3,7 @@
 
 #include "broker/handlers.h"
 #include "broker/owner_call.h"
+#include "broker/transaction_call.h"
 #include "kafka/batch_validation.h"
 
 namespace penstock::broker {
@@ -23,6 +24,9 @@ struct Append {
   PartitionKey key;
   std::int32_t leader_epoch = 0;
   ByteView batch;
+  // Of a batch that is part of a transaction: whose, and in which life.
+  const std::string* transactional_id = nullptr;
+  transaction::ProducerIdentity producer;
   ProduceResponse::Partition result;
 };
 
@@ -68,8 +72,13 @@ Append prepare(Broker& broker, const ProduceRequest& request, const std::string&
     return append;
   }
   if (batch->is_transactional()) {
-    refuse(append, KafkaError::kTransactionalIdAuthorizationFailed, "transactions are not served yet");
-    return append;
+    if (!request.transactional_id) {
+      refuse(append, KafkaError::kTransactionalIdAuthorizationFailed,
+             "a batch of a transaction in a request without a transactional id");
+      return append;
+    }
+    append.transactional_id = &*request.transactional_id;
+    append.producer = {batch->producer_id(), batch->producer_epoch()};
   }
   append.owner = &broker.owner_of(*topic, partition.index);
   append.key = PartitionKey{topic->id, partition.index};
@@ -84,6 +93,58 @@ struct Pending {
   std::optional<log::Partition::Ticket> ticket;
 };
 
+// --- Transactions --------------------------------------------------------------------------------
+
+// How often a marker may overtake the answer about a transaction before its batch is refused.
+constexpr int kVerificationsMax = 3;
+
+Task<KafkaError> verify(Broker& owner, const Append& append) {
+  const transaction::TransactionPartition partition{append.key.topic_id, append.key.index};
+  auto ask = [&](transaction::TransactionCoordinator& transactions) -> Task<KafkaError> {
+    co_return transactions.verify(*append.transactional_id, append.producer, partition);
+  };
+  co_return co_await on_transactions(owner, *append.transactional_id, ask);
+}
+
+// The first batch of a transaction in a partition is appended when its coordinator knows of it.
+Task<Result<log::Partition::Ticket>> append_verified(Broker& owner, log::Partition& partition,
+                                                     Append& append) {
+  auto ticket = co_await partition.append(append.batch, append.leader_epoch);
+  for (int tries = 0; tries < kVerificationsMax; ++tries) {
+    if (!ticket || ticket->verdict != log::ProducerCheck::kUnverified) break;
+    const log::TransactionGuard guard = partition.producers().guard(append.producer.id);
+    const KafkaError refusal = co_await verify(owner, append);
+    if (refusal == KafkaError::kInvalidProducerEpoch) ticket->verdict = log::ProducerCheck::kStaleEpoch;
+    if (refusal != KafkaError::kNone) break;
+    ticket = co_await partition.append(append.batch, append.leader_epoch, guard);
+  }
+  co_return ticket;
+}
+
+// What a producer that numbers its batches is told of one that was not taken in.
+void refuse(Append& append, log::ProducerCheck verdict) {
+  switch (verdict) {
+    case log::ProducerCheck::kNext:
+    case log::ProducerCheck::kDuplicate: return;
+    case log::ProducerCheck::kOutOfOrder:
+      refuse(append, KafkaError::kOutOfOrderSequenceNumber,
+             "the producer's batch in front of this one is not there");
+      return;
+    case log::ProducerCheck::kStaleEpoch:
+      refuse(append, KafkaError::kInvalidProducerEpoch, "the producer has begun a later life");
+      return;
+    case log::ProducerCheck::kOutsideTransaction:
+      refuse(append, KafkaError::kInvalidTxnState, "the producer has a transaction open");
+      return;
+    case log::ProducerCheck::kUnverified:
+      refuse(append, KafkaError::kInvalidTxnState,
+             "the producer has no transaction open that was announced for this partition");
+      return;
+  }
+}
+
+// --- On the shard of the partitions --------------------------------------------------------------
+
 Task<void> append_one(Broker& owner, Append& append, Pending& pending) {
   PartitionRef partition = owner.find_partition(append.key);
   if (!partition) {
@@ -91,9 +152,15 @@ Task<void> append_one(Broker& owner, Append& append, Pending& pending) {
            "the partition could not be opened; see the server's log");
     co_return;
   }
-  auto ticket = co_await partition->append(append.batch, append.leader_epoch);
+  auto ticket = co_await append_verified(owner, *partition, append);
   if (!ticket) {
     refuse(append, ticket.error());
+    co_return;
+  }
+  const bool is_there =
+      ticket->verdict == log::ProducerCheck::kNext || ticket->verdict == log::ProducerCheck::kDuplicate;
+  if (!is_there) {
+    refuse(append, ticket->verdict);
     co_return;
   }
   append.result.base_offset = ticket->base_offset;

@@ -9,6 +9,7 @@
 #include "base/units.h"
 #include "group/settings.h"
 #include "log/partition.h"
+#include "transaction/settings.h"
 
 namespace penstock::broker {
 
@@ -35,6 +36,9 @@ struct Settings {
   std::int32_t max_message_bytes = 1024 * 1024 + 12;
   // The most that one Fetch response carries, whatever the client asks for (one batch may exceed it).
   std::uint64_t max_fetch_bytes = 55 * kMiB;
+  // The most fetch sessions (KIP-227) of each shard; zero: every fetch names all its partitions.
+  // Kafka's max.incremental.fetch.session.cache.slots, which is of the whole broker.
+  std::uint64_t max_fetch_sessions = 1000;
   // The most partitions on this broker, over all topics.
   std::int32_t max_partitions = 20'000;
 
@@ -65,6 +69,8 @@ struct Settings {
   std::uint64_t answer_bytes = 256 * kMiB;
 
   group::GroupSettings groups;
+
+  transaction::TransactionSettings transactions;
 };
 
 }  // namespace penstock::broker

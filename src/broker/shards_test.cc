@@ -32,7 +32,7 @@ class Shards : public ::testing::Test {
     return several;
   }
 
-  SimStorage storage_;
+  BrokerStorage storage_;
 };
 
 TEST_F(Shards, EveryShardServesEveryPartition) {

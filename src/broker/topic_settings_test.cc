@@ -4,7 +4,7 @@
 
 #include <chrono>
 
-#include "broker/metadata_store.h"
+#include "broker/topic_records.h"
 #include "broker/topic_table.h"
 
 namespace penstock::broker::testing {
@@ -19,13 +19,14 @@ TEST(TopicSettings, AreReadAsTheyAreWritten) {
   Topic topic;
   topic.name = "orders";
   topic.partition_count = 1;
+  topic.id.bytes[0] = std::byte{1};
   const std::vector<std::pair<std::string, std::string>> all = {
       {"commit", "batch"},       {"tail", "rewrite"},       {"retention.ms", "86400000"},
       {"retention.bytes", "-1"}, {"flush.messages", "500"}, {"flush.ms", "20"},
       {"persist.bytes", "65536"}};
   for (const auto& [name, value] : all) EXPECT_TRUE(topic.settings.set(name, value)) << name;
   EXPECT_EQ(topic.settings.entries(), all);
-  const auto again = decode_topic(encode_topic(topic));
+  const auto again = decode_topic({topic_key(topic.name), encode(topic)});
   ASSERT_TRUE(again) << again.error().message();
   EXPECT_EQ(again->settings, topic.settings);
 }

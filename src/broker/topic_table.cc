@@ -17,15 +17,18 @@ std::size_t Topic::shard_of(std::int32_t index, std::size_t shard_count) const {
   return (start % shard_count + static_cast<std::size_t>(index)) % shard_count;
 }
 
+TopicTable::TopicTable(Topics topics) : topics_(std::move(topics)) {
+  for (const auto& [name, topic] : topics_) by_id_.emplace(topic.id, &topic);
+}
+
 const Topic* TopicTable::find(std::string_view name) const {
   const auto place = topics_.find(name);
   return place == topics_.end() ? nullptr : &place->second;
 }
 
 const Topic* TopicTable::find(const kafka::Uuid& id) const {
-  const auto place =
-      std::ranges::find_if(topics_, [&id](const auto& entry) { return entry.second.id == id; });
-  return place == topics_.end() ? nullptr : &place->second;
+  const auto place = by_id_.find(id);
+  return place == by_id_.end() ? nullptr : place->second;
 }
 
 std::int64_t TopicTable::partition_total() const {

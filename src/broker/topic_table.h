@@ -35,7 +35,9 @@ class TopicTable {
   using Topics = std::map<std::string, Topic, std::less<>>;
 
   TopicTable() = default;
-  explicit TopicTable(Topics topics) : topics_(std::move(topics)) {}
+  explicit TopicTable(Topics topics);
+  TopicTable(const TopicTable&) = delete;
+  TopicTable& operator=(const TopicTable&) = delete;
 
   const Topic* find(std::string_view name) const;
   const Topic* find(const kafka::Uuid& id) const;
@@ -47,6 +49,7 @@ class TopicTable {
 
  private:
   Topics topics_;
+  std::map<kafka::Uuid, const Topic*> by_id_;  // into topics_
 };
 
 using TopicTableRef = std::shared_ptr<const TopicTable>;

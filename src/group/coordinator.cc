@@ -52,6 +52,7 @@ Task<Result<void>> GroupCoordinator::start(std::function<bool(const std::string&
     if (!group) group = std::make_shared<Group>(context_, key->group);
     group->offsets().emplace(std::move(key->partition), std::move(*record));
   }
+  if (auto loaded = co_await load_pending_offsets(is_own); !loaded) co_return loaded;
   auto hold = background_.enter();
   if (hold) scheduler_.spawn(expire_now_and_then(std::move(*hold)));
   co_return Result<void>();
@@ -136,14 +137,11 @@ Task<void> GroupCoordinator::commit(std::string id, CommitRequest& request) {
       error != KafkaError::kNone) {
     co_return refuse_all(error);
   }
+  prepare_parts(request);
   catalog::Change change;
-  for (CommitRequest::Part& part : request.parts) {
-    if (part.error == KafkaError::kNone &&
-        part.record.metadata.size() > settings_.max_offset_metadata_bytes)
-      part.error = KafkaError::kOffsetMetadataTooLarge;
-    if (part.error != KafkaError::kNone) continue;
-    part.record.committed_ms = scheduler_.clock().wall_ms();
-    change.put(offset_key(id, part.partition), encode(part.record));
+  for (const CommitRequest::Part& part : request.parts) {
+    if (part.error == KafkaError::kNone)
+      change.put(offset_key(id, part.partition), encode(part.record));
   }
   ++commits_;
   group->begin_commit();
@@ -156,17 +154,28 @@ Task<void> GroupCoordinator::commit(std::string id, CommitRequest& request) {
   }
 }
 
+void GroupCoordinator::prepare_parts(CommitRequest& request) const {
+  for (CommitRequest::Part& part : request.parts) {
+    if (part.error == KafkaError::kNone &&
+        part.record.metadata.size() > settings_.max_offset_metadata_bytes)
+      part.error = KafkaError::kOffsetMetadataTooLarge;
+    part.record.committed_ms = scheduler_.clock().wall_ms();
+  }
+}
+
 std::vector<CommittedOffset> GroupCoordinator::committed(
     const std::string& id, const std::optional<std::vector<TopicPartition>>& wanted) const {
   std::vector<CommittedOffset> found;
   const GroupRef group = find(id);
   if (!wanted) {
     if (!group) return found;
-    for (const auto& [partition, record] : group->offsets()) found.push_back({partition, record});
+    for (const auto& [partition, record] : group->offsets())
+      found.push_back({partition, record, pending_.holds(id, partition)});
     return found;
   }
   for (const TopicPartition& partition : *wanted) {
-    CommittedOffset& offset = found.emplace_back(CommittedOffset{partition, std::nullopt});
+    CommittedOffset& offset =
+        found.emplace_back(CommittedOffset{partition, std::nullopt, pending_.holds(id, partition)});
     if (!group) continue;
     const auto place = group->offsets().find(partition);
     if (place != group->offsets().end()) offset.record = place->second;
@@ -253,10 +262,10 @@ Task<KafkaError> GroupCoordinator::delete_offsets(std::string id,
 }
 
 bool GroupCoordinator::may_have_offsets_of(const std::string& topic) const {
-  return std::ranges::any_of(groups_ | std::views::values, [&topic](const GroupRef& group) {
+  return std::ranges::any_of(groups_ | std::views::values, [this, &topic](const GroupRef& group) {
     const auto first = group->offsets().lower_bound({topic, std::numeric_limits<std::int32_t>::min()});
     const bool has_some = first != group->offsets().end() && first->first.topic == topic;
-    return has_some || group->has_commits_under_way();
+    return has_some || has_commits_to_come(*group);
   });
 }
 
@@ -270,6 +279,7 @@ Task<Result<void>> GroupCoordinator::forget_topic(std::string topic) {
       for (const auto& [partition, record] : group->offsets() | std::views::filter(is_of_topic))
         change.erase(offset_key(id, partition));
     }
+    for (std::string& key : pending_.keys_of_topic(topic)) change.erase(std::move(key));
     // Empty or not, for its place in line.
     change.erase(offset_key("", {topic, -1}));
     const auto written = co_await catalog_.write(scheduler_, std::move(change));
@@ -277,6 +287,7 @@ Task<Result<void>> GroupCoordinator::forget_topic(std::string topic) {
     if (round == 0) continue;
     for (const GroupRef& group : groups_ | std::views::values)
       std::erase_if(group->offsets(), is_of_topic);
+    pending_.forget_topic(topic);
   }
   co_return Result<void>();
 }
@@ -318,7 +329,7 @@ Task<Result<void>> GroupCoordinator::expire() {
   for (const GroupRef& group : groups) {
     if (is_released_) break;
     // What is on its way to the catalog does not show in its offsets yet.
-    if (group->has_commits_under_way()) continue;
+    if (has_commits_to_come(*group)) continue;
     std::vector<TopicPartition> expired = expired_offsets(*group, now_ms);
     Result<void> done;
     if (group->is_idle() && expired.size() == group->offsets().size()) {
@@ -344,15 +355,17 @@ Task<Result<void>> GroupCoordinator::erase_offsets(GroupRef group,
 // Whoever asks for it meanwhile is told to come again; so nothing is added to what goes.
 Task<Result<void>> GroupCoordinator::erase_group(GroupRef group) {
   group->end(KafkaError::kCoordinatorNotAvailable);
-  if (!group->is_kept()) {
+  if (!group->is_kept() && !pending_.has_any(group->id())) {
     groups_.erase(group->id());
     co_return Result<void>();
   }
   catalog::Change change;
   change.erase(group_key(group->id()));
   change.erase_prefix(offset_prefix(group->id()));
+  change.erase_prefix(pending_offset_prefix(group->id()));
   auto written = co_await catalog_.write(scheduler_, std::move(change));
   groups_.erase(group->id());
+  if (written) pending_.forget_group(group->id());
   if (written || is_released_) co_return written;
   // It is still there: as a restart would find it.
   auto again = std::make_shared<Group>(context_, group->id(), group->to_record());

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "group/group.h"
+#include "group/pending_offsets.h"
 
 namespace penstock::group {
 
@@ -58,6 +59,7 @@ struct GroupSummary {
 struct CommittedOffset {
   TopicPartition partition;
   std::optional<OffsetRecord> record;  // nothing: none was committed
+  bool is_unstable = false;            // an open transaction may yet replace it
 };
 
 struct GroupOffset {
@@ -100,6 +102,15 @@ class GroupCoordinator {
 
   // Sets each part's error; durable on return.
   Task<void> commit(std::string group, CommitRequest& request);
+  // The same within a producer's transaction: in force once that is committed. `verify` asks whether it
+  // is open.
+  using Verify = std::function<Task<kafka::KafkaError>()>;
+  Task<void> commit_in_transaction(std::string group, std::int64_t producer_id, CommitRequest& request,
+                                   const Verify& verify);
+  // Puts what the producer's transaction has committed in force, or drops it; durable on return. Again
+  // it changes nothing. Errors: the catalog's; kClosed after release_waiting().
+  enum class TransactionEnd { kAbort, kCommit };
+  Task<Result<void>> end_transaction(std::string group, std::int64_t producer_id, TransactionEnd how);
   // Nothing in `wanted`: all there are.
   std::vector<CommittedOffset> committed(
       const std::string& group, const std::optional<std::vector<TopicPartition>>& wanted) const;
@@ -127,6 +138,15 @@ class GroupCoordinator {
  private:
   using GroupRef = std::shared_ptr<Group>;
 
+  Task<Result<void>> load_pending_offsets(const std::function<bool(const std::string& group)>& is_own);
+  // Whether somebody's commit is on its way, or waits for a transaction.
+  bool has_commits_to_come(const Group& group) const {
+    return group.has_commits_under_way() || pending_.has_any(group.id());
+  }
+  Task<kafka::KafkaError> keep_pending(std::string group, std::int64_t producer_id,
+                                       PendingTransactionRef transaction, CommitRequest& request);
+  // Stamps the parts that may be committed, and refuses the others.
+  void prepare_parts(CommitRequest& request) const;
   // What a member is told of a group that is not there.
   kafka::KafkaError without_group() const;
   // Null when there is none.
@@ -146,6 +166,7 @@ class GroupCoordinator {
   Event stopping_;
   GroupContext context_;
   std::map<std::string, GroupRef> groups_;
+  PendingOffsets pending_;
   std::uint64_t rebalances_ = 0;
   std::uint64_t commits_ = 0;
   bool is_released_ = false;

@@ -1,37 +1,17 @@
 #include "group/records.h"
 
 #include "base/bytes.h"
-#include "kafka/codec.h"
+#include "kafka/kept_record.h"
 
 namespace penstock::group {
 
 namespace {
 
-constexpr std::int16_t kVersion = 0;
-
-void add_text(std::string& key, std::string_view text) {
-  PENSTOCK_ASSERT(text.size() <= kMaxGroupIdBytes, "a name that is too long for a key");
-  key += static_cast<char>(text.size() >> 8);
-  key += static_cast<char>(text.size());
-  key += text;
-}
-
-// The version, then the record as the wire would have it.
-template <typename Record>
-std::string encode_record(const Record& record) {
-  kafka::Writer writer;
-  writer.integer(kVersion);
-  kafka::encode_to(writer, record, kVersion);
-  const std::vector<std::byte> bytes = std::move(writer).take_chain().flatten();
-  return std::string(as_text(bytes));
-}
-
-template <typename Record>
-Result<Record> decode_record(std::string_view value) {
-  kafka::Reader reader(as_bytes(value));
-  const auto version = reader.integer<std::int16_t>();
-  if (!reader.ok()) return fail(ErrorCode::kCorrupt, "a {} without a version", Record::kName);
-  return kafka::decode<Record>(as_bytes(value).subspan(sizeof(version)), version);
+template <std::integral T>
+void add_integer(std::string& key, T value) {
+  std::array<std::byte, sizeof(T)> bytes{};
+  store_be<T>(bytes, 0, value);
+  key += as_text(bytes);
 }
 
 Unexpected not_a_key(std::string_view what) {
@@ -42,22 +22,40 @@ Unexpected not_a_key(std::string_view what) {
 
 std::string group_key(std::string_view group) {
   std::string key(kGroupPrefix);
-  add_text(key, group);
+  kafka::add_key_text(key, group);
   return key;
 }
 
 std::string offset_prefix(std::string_view group) {
   std::string key(kOffsetPrefix);
-  add_text(key, group);
+  kafka::add_key_text(key, group);
   return key;
 }
 
 std::string offset_key(std::string_view group, const TopicPartition& partition) {
   std::string key = offset_prefix(group);
-  add_text(key, partition.topic);
-  std::array<std::byte, sizeof(std::int32_t)> index{};
-  store_be<std::int32_t>(index, 0, partition.partition);
-  key += as_text(index);
+  kafka::add_key_text(key, partition.topic);
+  add_integer(key, partition.partition);
+  return key;
+}
+
+std::string pending_offset_prefix(std::string_view group) {
+  std::string key(kPendingOffsetPrefix);
+  kafka::add_key_text(key, group);
+  return key;
+}
+
+std::string pending_offset_prefix(std::string_view group, std::int64_t producer_id) {
+  std::string key = pending_offset_prefix(group);
+  add_integer(key, producer_id);
+  return key;
+}
+
+std::string pending_offset_key(std::string_view group, std::int64_t producer_id,
+                               const TopicPartition& partition) {
+  std::string key = pending_offset_prefix(group, producer_id);
+  kafka::add_key_text(key, partition.topic);
+  add_integer(key, partition.partition);
   return key;
 }
 
@@ -81,11 +79,27 @@ Result<OffsetKey> decode_offset_key(std::string_view key) {
   return OffsetKey{std::string(as_text(*group)), {std::string(as_text(*topic)), partition}};
 }
 
-std::string encode(const GroupRecord& record) { return encode_record(record); }
-std::string encode(const OffsetRecord& record) { return encode_record(record); }
-Result<GroupRecord> decode_group(std::string_view value) { return decode_record<GroupRecord>(value); }
+Result<PendingOffsetKey> decode_pending_offset_key(std::string_view key) {
+  kafka::Reader reader(as_bytes(key));
+  const bool has_prefix = as_text(reader.take(kPendingOffsetPrefix.size())) == kPendingOffsetPrefix;
+  const auto group = reader.string(/*compact=*/false);
+  const auto producer_id = reader.integer<std::int64_t>();
+  const auto topic = reader.string(/*compact=*/false);
+  const auto partition = reader.integer<std::int32_t>();
+  reader.expect_end();
+  if (!has_prefix || !reader.ok() || !group || !topic)
+    return not_a_key("an offset of an open transaction");
+  return PendingOffsetKey{
+      std::string(as_text(*group)), producer_id, {std::string(as_text(*topic)), partition}};
+}
+
+std::string encode(const GroupRecord& record) { return kafka::encode_kept(record); }
+std::string encode(const OffsetRecord& record) { return kafka::encode_kept(record); }
+Result<GroupRecord> decode_group(std::string_view value) {
+  return kafka::decode_kept<GroupRecord>(value);
+}
 Result<OffsetRecord> decode_offset(std::string_view value) {
-  return decode_record<OffsetRecord>(value);
+  return kafka::decode_kept<OffsetRecord>(value);
 }
 
 }  // namespace penstock::group

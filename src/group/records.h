@@ -106,6 +106,8 @@ struct TopicPartition {
 
 inline constexpr std::string_view kGroupPrefix = "g";
 inline constexpr std::string_view kOffsetPrefix = "o";
+// Offsets that an open transaction has committed; the records are as those of the others.
+inline constexpr std::string_view kPendingOffsetPrefix = "u";
 // Longer ones are refused before they get here.
 inline constexpr std::size_t kMaxGroupIdBytes = 32'767;
 
@@ -114,14 +116,27 @@ std::string offset_key(std::string_view group, const TopicPartition& partition);
 // What all keys of a group's offsets begin with, and nobody else's.
 std::string offset_prefix(std::string_view group);
 
+std::string pending_offset_key(std::string_view group, std::int64_t producer_id,
+                               const TopicPartition& partition);
+// What the keys of all transactions of a group, or of one producer's, begin with.
+std::string pending_offset_prefix(std::string_view group);
+std::string pending_offset_prefix(std::string_view group, std::int64_t producer_id);
+
 struct OffsetKey {
   std::string group;
   TopicPartition partition;
   friend auto operator<=>(const OffsetKey&, const OffsetKey&) = default;
 };
+struct PendingOffsetKey {
+  std::string group;
+  std::int64_t producer_id = -1;
+  TopicPartition partition;
+  friend auto operator<=>(const PendingOffsetKey&, const PendingOffsetKey&) = default;
+};
 // kCorrupt: not such a key.
 Result<std::string> decode_group_key(std::string_view key);
 Result<OffsetKey> decode_offset_key(std::string_view key);
+Result<PendingOffsetKey> decode_pending_offset_key(std::string_view key);
 
 std::string encode(const GroupRecord& record);
 std::string encode(const OffsetRecord& record);

@@ -1,7 +1,8 @@
 // The APIs that Penstock speaks, and in which versions.
 //
 // kApis is the one table: the ApiVersions answer, the header versions, the codec's version checks and
-// the flexible encoding all come from it.
+// the flexible encoding all come from it. An API that is advertised as "none" has its codec here and is
+// not served: to clients it is unknown.
 #pragma once
 
 #include <algorithm>
@@ -32,9 +33,31 @@ enum class ApiKey : std::int16_t {
   kCreateTopics = 19,
   kDeleteTopics = 20,
   kDeleteRecords = 21,
+  kInitProducerId = 22,
+  kOffsetForLeaderEpoch = 23,
+  kAddPartitionsToTxn = 24,
+  kAddOffsetsToTxn = 25,
+  kEndTxn = 26,
+  kTxnOffsetCommit = 28,
+  kDescribeConfigs = 32,
+  kAlterConfigs = 33,
+  kDescribeLogDirs = 35,
+  kCreatePartitions = 37,
   kDeleteGroups = 42,
+  kIncrementalAlterConfigs = 44,
   kOffsetDelete = 47,
+  kDescribeCluster = 60,
+  kDescribeProducers = 61,
+  kDescribeTransactions = 65,
+  kListTransactions = 66,
+  kConsumerGroupHeartbeat = 68,
+  kConsumerGroupDescribe = 69,
+  kDescribeTopicPartitions = 75,
 };
+
+// Isolation levels of Fetch and ListOffsets (KIP-98): with this one a consumer sees nothing of
+// transactions that are open or aborted.
+inline constexpr std::int8_t kReadCommitted = 1;
 
 // The first flexible version of an API that has none.
 inline constexpr std::int16_t kNeverFlexible = std::numeric_limits<std::int16_t>::max();
@@ -45,14 +68,15 @@ struct ApiInfo {
   Versions advertised;          // what the ApiVersions response says
   Versions implemented;         // what the codec can decode and encode
   std::int16_t first_flexible;  // from here on: compact lengths, tagged fields, newer headers
+
+  constexpr bool is_served() const { return !advertised.is_none(); }
 };
 
 inline constexpr std::array kApis = {
     // librdkafka compresses with gzip, snappy and lz4 only if Produce v0 is in the advertised range (it
     // does not use v0 then); versions 0-2 carry the old message formats and are refused.
     ApiInfo{ApiKey::kProduce, "Produce", "0-11", "3-11", 9},
-    // From version 13 topics go by id; we advertise that when topics have ids everywhere.
-    ApiInfo{ApiKey::kFetch, "Fetch", "4-12", "4-16", 12},
+    ApiInfo{ApiKey::kFetch, "Fetch", "4-16", "4-16", 12},
     ApiInfo{ApiKey::kListOffsets, "ListOffsets", "1-7", "1-7", 6},
     // kafka-python sends Metadata v0 before it knows any version.
     ApiInfo{ApiKey::kMetadata, "Metadata", "0-12", "0-12", 9},
@@ -70,17 +94,35 @@ inline constexpr std::array kApis = {
     ApiInfo{ApiKey::kCreateTopics, "CreateTopics", "2-7", "2-7", 5},
     ApiInfo{ApiKey::kDeleteTopics, "DeleteTopics", "1-6", "1-6", 4},
     ApiInfo{ApiKey::kDeleteRecords, "DeleteRecords", "0-2", "0-2", 2},
+    ApiInfo{ApiKey::kInitProducerId, "InitProducerId", "0-4", "0-4", 2},
+    ApiInfo{ApiKey::kOffsetForLeaderEpoch, "OffsetForLeaderEpoch", "none", "2-4", 4},
+    ApiInfo{ApiKey::kAddPartitionsToTxn, "AddPartitionsToTxn", "0-3", "0-3", 3},
+    ApiInfo{ApiKey::kAddOffsetsToTxn, "AddOffsetsToTxn", "0-3", "0-3", 3},
+    ApiInfo{ApiKey::kEndTxn, "EndTxn", "0-3", "0-3", 3},
+    ApiInfo{ApiKey::kTxnOffsetCommit, "TxnOffsetCommit", "0-3", "0-3", 3},
+    ApiInfo{ApiKey::kDescribeConfigs, "DescribeConfigs", "none", "1-4", 4},
+    ApiInfo{ApiKey::kAlterConfigs, "AlterConfigs", "none", "0-2", 2},
+    ApiInfo{ApiKey::kDescribeLogDirs, "DescribeLogDirs", "none", "1-4", 2},
+    ApiInfo{ApiKey::kCreatePartitions, "CreatePartitions", "none", "0-3", 2},
     ApiInfo{ApiKey::kDeleteGroups, "DeleteGroups", "0-2", "0-2", 2},
+    ApiInfo{ApiKey::kIncrementalAlterConfigs, "IncrementalAlterConfigs", "none", "0-1", 1},
     ApiInfo{ApiKey::kOffsetDelete, "OffsetDelete", "0", "0", kNeverFlexible},
+    ApiInfo{ApiKey::kDescribeCluster, "DescribeCluster", "none", "0-1", 0},
+    ApiInfo{ApiKey::kDescribeProducers, "DescribeProducers", "none", "0", 0},
+    ApiInfo{ApiKey::kDescribeTransactions, "DescribeTransactions", "none", "0", 0},
+    ApiInfo{ApiKey::kListTransactions, "ListTransactions", "none", "0-1", 0},
+    ApiInfo{ApiKey::kConsumerGroupHeartbeat, "ConsumerGroupHeartbeat", "none", "0", 0},
+    ApiInfo{ApiKey::kConsumerGroupDescribe, "ConsumerGroupDescribe", "none", "0", 0},
+    ApiInfo{ApiKey::kDescribeTopicPartitions, "DescribeTopicPartitions", "none", "0", 0},
 };
 
-// The table's row, or null for an API that Penstock does not speak.
+// The table's row, or null for an API that is not in it.
 constexpr const ApiInfo* find_api(ApiKey key) {
   const auto* found = std::ranges::find(kApis, key, &ApiInfo::key);
   return found == kApis.end() ? nullptr : found;
 }
 
-// "Fetch", or "unknown" for an API that Penstock does not speak.
+// "Fetch", or "unknown" for an API that is not in the table.
 constexpr std::string_view to_string(ApiKey key) {
   const ApiInfo* api = find_api(key);
   return api == nullptr ? "unknown" : api->name;

@@ -79,6 +79,14 @@ std::string_view to_string(KafkaError error) {
     case KafkaError::kProducerFenced: return "PRODUCER_FENCED";
     case KafkaError::kUnknownTopicId: return "UNKNOWN_TOPIC_ID";
     case KafkaError::kInconsistentTopicId: return "INCONSISTENT_TOPIC_ID";
+    case KafkaError::kTransactionalIdNotFound: return "TRANSACTIONAL_ID_NOT_FOUND";
+    case KafkaError::kFetchSessionTopicIdError: return "FETCH_SESSION_TOPIC_ID_ERROR";
+    case KafkaError::kFencedMemberEpoch: return "FENCED_MEMBER_EPOCH";
+    case KafkaError::kUnreleasedInstanceId: return "UNRELEASED_INSTANCE_ID";
+    case KafkaError::kUnsupportedAssignor: return "UNSUPPORTED_ASSIGNOR";
+    case KafkaError::kStaleMemberEpoch: return "STALE_MEMBER_EPOCH";
+    case KafkaError::kMismatchedEndpointType: return "MISMATCHED_ENDPOINT_TYPE";
+    case KafkaError::kUnsupportedEndpointType: return "UNSUPPORTED_ENDPOINT_TYPE";
     case KafkaError::kTransactionAbortable: return "TRANSACTION_ABORTABLE";
   }
   return "UNRECOGNISED_ERROR";

@@ -84,6 +84,14 @@ enum class KafkaError : std::int16_t {
   kProducerFenced = 90,
   kUnknownTopicId = 100,
   kInconsistentTopicId = 103,
+  kTransactionalIdNotFound = 105,
+  kFetchSessionTopicIdError = 106,
+  kFencedMemberEpoch = 110,
+  kUnreleasedInstanceId = 111,
+  kUnsupportedAssignor = 112,
+  kStaleMemberEpoch = 113,
+  kMismatchedEndpointType = 114,
+  kUnsupportedEndpointType = 115,
   kTransactionAbortable = 120,
 };
 

@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include "kafka/frame.h"
 #include "kafka/golden_vectors_for_test.h"
 #include "kafka/messages/api_versions.h"
 #include "kafka/messages/create_topics.h"
@@ -26,23 +25,6 @@
 
 namespace penstock::kafka {
 namespace {
-
-// The "single" vector of this message. Records in it are views into the vectors, which stay.
-template <typename Message>
-Message golden(std::int16_t version) {
-  const GoldenVector& vector = golden_vector(Message::kName, version, "single");
-  const ByteView body = vector.is_request()
-                            ? parse_request(vector.frame).value().body
-                            : parse_response(vector.frame, Message::kApi, version).value().body;
-  return decode<Message>(body, version).value();
-}
-
-// The vectors' rule for ids: bytes that count up.
-Uuid uuid_from(int first) {
-  Uuid uuid;
-  for (std::byte& byte : uuid.bytes) byte = static_cast<std::byte>(first++);
-  return uuid;
-}
 
 TEST(GoldenValues, EveryFieldOfProduceRequestVersion8) {
   const auto records = bytes_from_hex("0a0d101316");
@@ -594,6 +576,22 @@ TEST(GoldenValues, EveryFieldOfOffsetDeleteResponseVersion0) {
       .topics = {{.name = "str-5",
                   .partitions = {{.partition_index = -70008, .error_code = KafkaError{309}}}}}};
   EXPECT_EQ(golden<OffsetDeleteResponse>(0), expected);
+}
+
+// As librdkafka 2.0.2 sends them, without the header: with bytes that nobody needs behind them.
+
+TEST(BytesOfLibrdkafka, ListGroupsEndsWithOneByteTooMany) {
+  const auto request = decode<ListGroupsRequest>(bytes_from_hex("010000"), 4);
+  ASSERT_TRUE(request.has_value()) << request.error().message();
+  EXPECT_TRUE(request->states_filter.empty());
+}
+
+TEST(BytesOfLibrdkafka, OffsetFetchOfAllTopicsEndsWithThreeBytesTooMany) {
+  const auto request = decode<OffsetFetchRequest>(bytes_from_hex("0267000000000000"), 7);
+  ASSERT_TRUE(request.has_value()) << request.error().message();
+  EXPECT_EQ(request->group_id, "g");
+  EXPECT_FALSE(request->topics.has_value());
+  EXPECT_FALSE(request->require_stable);
 }
 
 }  // namespace

@@ -1,26 +1,44 @@
 // Every message, compiled once. A message that is missing here does not link.
 
 #include "kafka/codec.h"
+#include "kafka/messages/add_offsets_to_txn.h"
+#include "kafka/messages/add_partitions_to_txn.h"
+#include "kafka/messages/alter_configs.h"
 #include "kafka/messages/api_versions.h"
+#include "kafka/messages/consumer_group_describe.h"
+#include "kafka/messages/consumer_group_heartbeat.h"
+#include "kafka/messages/create_partitions.h"
 #include "kafka/messages/create_topics.h"
 #include "kafka/messages/delete_groups.h"
 #include "kafka/messages/delete_records.h"
 #include "kafka/messages/delete_topics.h"
+#include "kafka/messages/describe_cluster.h"
+#include "kafka/messages/describe_configs.h"
 #include "kafka/messages/describe_groups.h"
+#include "kafka/messages/describe_log_dirs.h"
+#include "kafka/messages/describe_producers.h"
+#include "kafka/messages/describe_topic_partitions.h"
+#include "kafka/messages/describe_transactions.h"
+#include "kafka/messages/end_txn.h"
 #include "kafka/messages/fetch.h"
 #include "kafka/messages/find_coordinator.h"
 #include "kafka/messages/headers.h"
 #include "kafka/messages/heartbeat.h"
+#include "kafka/messages/incremental_alter_configs.h"
+#include "kafka/messages/init_producer_id.h"
 #include "kafka/messages/join_group.h"
 #include "kafka/messages/leave_group.h"
 #include "kafka/messages/list_groups.h"
 #include "kafka/messages/list_offsets.h"
+#include "kafka/messages/list_transactions.h"
 #include "kafka/messages/metadata.h"
 #include "kafka/messages/offset_commit.h"
 #include "kafka/messages/offset_delete.h"
 #include "kafka/messages/offset_fetch.h"
+#include "kafka/messages/offset_for_leader_epoch.h"
 #include "kafka/messages/produce.h"
 #include "kafka/messages/sync_group.h"
+#include "kafka/messages/txn_offset_commit.h"
 
 namespace penstock::kafka {
 
@@ -71,6 +89,42 @@ PENSTOCK_KAFKA_MESSAGE(DeleteGroupsRequest);
 PENSTOCK_KAFKA_MESSAGE(DeleteGroupsResponse);
 PENSTOCK_KAFKA_MESSAGE(OffsetDeleteRequest);
 PENSTOCK_KAFKA_MESSAGE(OffsetDeleteResponse);
+PENSTOCK_KAFKA_MESSAGE(DescribeConfigsRequest);
+PENSTOCK_KAFKA_MESSAGE(DescribeConfigsResponse);
+PENSTOCK_KAFKA_MESSAGE(AlterConfigsRequest);
+PENSTOCK_KAFKA_MESSAGE(AlterConfigsResponse);
+PENSTOCK_KAFKA_MESSAGE(IncrementalAlterConfigsRequest);
+PENSTOCK_KAFKA_MESSAGE(IncrementalAlterConfigsResponse);
+PENSTOCK_KAFKA_MESSAGE(CreatePartitionsRequest);
+PENSTOCK_KAFKA_MESSAGE(CreatePartitionsResponse);
+PENSTOCK_KAFKA_MESSAGE(InitProducerIdRequest);
+PENSTOCK_KAFKA_MESSAGE(InitProducerIdResponse);
+PENSTOCK_KAFKA_MESSAGE(AddPartitionsToTxnRequest);
+PENSTOCK_KAFKA_MESSAGE(AddPartitionsToTxnResponse);
+PENSTOCK_KAFKA_MESSAGE(AddOffsetsToTxnRequest);
+PENSTOCK_KAFKA_MESSAGE(AddOffsetsToTxnResponse);
+PENSTOCK_KAFKA_MESSAGE(EndTxnRequest);
+PENSTOCK_KAFKA_MESSAGE(EndTxnResponse);
+PENSTOCK_KAFKA_MESSAGE(TxnOffsetCommitRequest);
+PENSTOCK_KAFKA_MESSAGE(TxnOffsetCommitResponse);
+PENSTOCK_KAFKA_MESSAGE(OffsetForLeaderEpochRequest);
+PENSTOCK_KAFKA_MESSAGE(OffsetForLeaderEpochResponse);
+PENSTOCK_KAFKA_MESSAGE(DescribeClusterRequest);
+PENSTOCK_KAFKA_MESSAGE(DescribeClusterResponse);
+PENSTOCK_KAFKA_MESSAGE(DescribeLogDirsRequest);
+PENSTOCK_KAFKA_MESSAGE(DescribeLogDirsResponse);
+PENSTOCK_KAFKA_MESSAGE(DescribeTopicPartitionsRequest);
+PENSTOCK_KAFKA_MESSAGE(DescribeTopicPartitionsResponse);
+PENSTOCK_KAFKA_MESSAGE(ConsumerGroupHeartbeatRequest);
+PENSTOCK_KAFKA_MESSAGE(ConsumerGroupHeartbeatResponse);
+PENSTOCK_KAFKA_MESSAGE(ConsumerGroupDescribeRequest);
+PENSTOCK_KAFKA_MESSAGE(ConsumerGroupDescribeResponse);
+PENSTOCK_KAFKA_MESSAGE(DescribeProducersRequest);
+PENSTOCK_KAFKA_MESSAGE(DescribeProducersResponse);
+PENSTOCK_KAFKA_MESSAGE(DescribeTransactionsRequest);
+PENSTOCK_KAFKA_MESSAGE(DescribeTransactionsResponse);
+PENSTOCK_KAFKA_MESSAGE(ListTransactionsRequest);
+PENSTOCK_KAFKA_MESSAGE(ListTransactionsResponse);
 
 #undef PENSTOCK_KAFKA_MESSAGE
 

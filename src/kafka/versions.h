@@ -28,6 +28,7 @@ struct Versions {
     if (*text != '\0') not_a_version_range();
   }
 
+  constexpr bool is_none() const { return last < first; }
   constexpr bool contains(std::int16_t version) const { return first <= version && version <= last; }
   friend constexpr bool operator==(Versions, Versions) = default;
 

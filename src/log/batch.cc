@@ -10,6 +10,8 @@ namespace {
 namespace layout = batch_layout;
 
 constexpr std::byte kMagic{2};
+constexpr std::int16_t kTransactionalBit = 1 << 4;
+constexpr std::int16_t kControlBit = 1 << 5;
 
 }  // namespace
 
@@ -35,6 +37,12 @@ Result<BatchHeader> BatchHeader::parse(ByteView batch) {
   header.last_offset_delta = load_be<std::int32_t>(batch, layout::kLastOffsetDelta);
   header.base_timestamp_ms = load_be<std::int64_t>(batch, layout::kBaseTimestamp);
   header.max_timestamp_ms = load_be<std::int64_t>(batch, layout::kMaxTimestamp);
+  header.producer_id = load_be<std::int64_t>(batch, layout::kProducerId);
+  header.producer_epoch = load_be<std::int16_t>(batch, layout::kProducerEpoch);
+  header.base_sequence = load_be<std::int32_t>(batch, layout::kBaseSequence);
+  const auto attributes = load_be<std::int16_t>(batch, layout::kAttributes);
+  header.is_transactional = (attributes & kTransactionalBit) != 0;
+  header.is_control = (attributes & kControlBit) != 0;
   if (header.last_offset_delta < 0 || header.base_offset.value < 0) {
     return fail(ErrorCode::kCorrupt, "record batch at offset {} with last offset delta {}",
                 header.base_offset, header.last_offset_delta);

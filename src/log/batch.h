@@ -28,7 +28,14 @@ struct BatchHeader {
   std::int32_t last_offset_delta = 0;
   std::int64_t base_timestamp_ms = 0;
   std::int64_t max_timestamp_ms = 0;
+  std::int64_t producer_id = -1;  // -1: of no producer that numbers its batches
+  std::int16_t producer_epoch = -1;
+  std::int32_t base_sequence = -1;  // the first record's number; the others follow
+  bool is_transactional = false;
+  bool is_control = false;  // a transaction's end: see transaction_marker.h
 
+  // Whether its producer is idempotent or transactional.
+  bool has_producer() const { return producer_id >= 0; }
   Offset next_offset() const { return base_offset + last_offset_delta + 1; }
 
   // Reads the header of the batch that fills `batch`. kCorrupt when its structure is impossible:

@@ -25,6 +25,8 @@ Partition::Partition(LogContext context, std::string directory, PartitionId id,
       prepared_(context.scheduler),
       commit_finished_(context.scheduler),
       pending_bytes_(context.scheduler, static_cast<std::int64_t>(options.pending_bytes)),
+      producers_file_(context.disk, directory_, id_),
+      producers_turn_(context.scheduler, 1),
       persist_timer_(context.scheduler),
       tail_(context.tails == nullptr ? *own_tail_memory_ : *context.tails),
       trim_turn_(context.scheduler, 1),
@@ -56,7 +58,9 @@ Task<Result<std::unique_ptr<Partition>>> Partition::open(LogContext context, std
   partition->recovery_report_ = std::move(recovered->report);
   const Offset end = recovered->next_offset;
   partition->marks_ = Marks{recovered->log_start, end, end, end, end};
-  if (auto taken = co_await partition->take_in_unsynced(); !taken) {
+  auto taken = co_await partition->recover_producers();
+  if (taken) taken = co_await partition->take_in_unsynced();
+  if (!taken) {
     // Not close(), which removes the shared memory of a log that has all of it on the device.
     co_await partition->quiesce();
     co_return Unexpected(taken.error().context(partition->id_.to_string()));
@@ -66,7 +70,8 @@ Task<Result<std::unique_ptr<Partition>>> Partition::open(LogContext context, std
 
 // --- Appending -----------------------------------------------------------------------------------
 
-Task<Result<Partition::Ticket>> Partition::append(ByteView batch, std::int32_t leader_epoch) {
+Task<Result<Partition::Ticket>> Partition::append(ByteView batch, std::int32_t leader_epoch,
+                                                  std::optional<TransactionGuard> verified) {
   auto hold = gate_.enter();
   if (!hold) co_return fail(ErrorCode::kClosed, "{} is closed", id_.to_string());
   auto header = BatchHeader::parse(batch);
@@ -75,6 +80,10 @@ Task<Result<Partition::Ticket>> Partition::append(ByteView batch, std::int32_t l
   if (batch.size() > kMaxBatchBytes || kFirstCommit.value + device_bytes > options_.segment_bytes) {
     co_return fail(ErrorCode::kTooLarge, "a batch of {} bytes does not fit a segment of {}",
                    batch.size(), options_.segment_bytes);
+  }
+  if (header->has_producer()) {
+    if (auto prepared = co_await prepare_for_producers(); !prepared)
+      co_return Unexpected(prepared.error());
   }
   const auto units = static_cast<std::int64_t>(batch.size());
   co_await pending_bytes_.acquire(units);
@@ -86,13 +95,21 @@ Task<Result<Partition::Ticket>> Partition::append(ByteView batch, std::int32_t l
     }
     co_return fail(ErrorCode::kClosed, "{} is closed", id_.to_string());
   }
+  if (header->has_producer()) {
+    const auto checked = producers_.check(*header, verified);
+    if (checked.verdict != ProducerCheck::kNext) {
+      pending_bytes_.release(units);
+      co_return not_appended(checked);
+    }
+  }
 
   header->base_offset = marks_.append_end;
   header->leader_epoch = leader_epoch;
-  const bool from_memory = can_acknowledge_from_memory(batch.size());
+  const bool from_memory = !header->is_control && can_acknowledge_from_memory(batch.size());
   const CommitRef commit = collecting(batch.size(), from_memory ? Commit::Acknowledged::kFromMemory
                                                                 : Commit::Acknowledged::kWhenDurable);
   const ByteView stored = commit->add(batch, *header);
+  if (header->has_producer()) producers_.add(*header, stored, context_.scheduler.clock().wall_ms());
   ++context_.stats->appends;
   context_.stats->appended_records += static_cast<std::uint64_t>(header->last_offset_delta) + 1;
   context_.stats->appended_bytes += batch.size();
@@ -110,7 +127,8 @@ Task<Result<Partition::Ticket>> Partition::append(ByteView batch, std::int32_t l
 }
 
 Task<Result<void>> Partition::wait_acknowledged(Ticket ticket, Instant deadline) {
-  if (ticket.commit->acknowledged() == Commit::Acknowledged::kFromMemory) co_return Result<void>();
+  if (!ticket.commit || ticket.commit->acknowledged() == Commit::Acknowledged::kFromMemory)
+    co_return Result<void>();
   co_return co_await ticket.commit->wait(deadline);
 }
 
@@ -173,6 +191,8 @@ Task<Result<void>> Partition::close() {
     co_return Unexpected(persist_error_->context(
         id_.to_string() + ": what is acknowledged from memory is kept for the next start"));
   }
+  // Best effort: without it the next start reads what was appended in this life.
+  (void)co_await save_producers();
   co_return co_await remove_unsynced();
 }
 

@@ -22,6 +22,7 @@
 #include "log/catch_up.h"
 #include "log/commit.h"
 #include "log/log_stats.h"
+#include "log/producers_file.h"
 #include "log/recovery.h"
 #include "log/reporter.h"
 #include "log/segment.h"
@@ -139,11 +140,14 @@ class Partition {
     virtual void on_high_watermark() = 0;
   };
 
-  // A batch that was taken in, and the commit that will carry it.
+  // A batch that was taken in, and the commit that will carry it. If its producer numbers its batches,
+  // `verdict` says whether it was: a duplicate has the offsets and, if it is still on its way, the
+  // commit of the batch that was there before; the others have nothing.
   struct Ticket {
     Offset base_offset;
     Offset next_offset;
-    CommitRef commit;
+    CommitRef commit;  // null: nothing to wait for
+    ProducerCheck verdict = ProducerCheck::kNext;
   };
 
   // Opens what is in `directory` (which exists, maybe empty), recovering it. Errors: the device's;
@@ -156,7 +160,12 @@ class Partition {
   // must stay until this returns; waits only when too much is pending. The batch is readable and
   // acknowledged when wait_acknowledged() has returned success. Errors: kTooLarge (it does not fit a
   // segment), kFenced, kClosed, kCorrupt (not a batch).
-  Task<Result<Ticket>> append(ByteView batch, std::int32_t leader_epoch);
+  // `verified`: see TransactionGuard.
+  Task<Result<Ticket>> append(ByteView batch, std::int32_t leader_epoch,
+                              std::optional<TransactionGuard> verified = std::nullopt);
+  // Appends the marker that ends a producer's transaction here. It is acknowledged when it is durable,
+  // also with CommitPolicy::kBatch: nobody would send it again.
+  Task<Result<Ticket>> end_transaction(TransactionMarker marker, std::int32_t leader_epoch);
 
   // Waits until the batch is acknowledged: durable, or with CommitPolicy::kBatch in memory that
   // outlives the process, where there was room for it. Errors: kNoSpace (nothing was kept; later
@@ -194,6 +203,14 @@ class Partition {
   Task<Result<CompactionReport>> compact(CompactionOptions options);
   // Of all compact() since open().
   const CompactionReport& compaction_totals() const { return compacted_; }
+
+  // What a consumer of committed transactions may read up to: at most the high watermark, at least the
+  // log's start.
+  Offset last_stable_offset() const {
+    return std::max(marks_.log_start, producers_.last_stable_offset(marks_.high_watermark));
+  }
+  // The producers that number their batches, and the transactions that they have aborted.
+  const Producers& producers() const { return producers_; }
 
   const PartitionId& id() const { return id_; }
   const std::string& directory() const { return directory_; }
@@ -243,6 +260,17 @@ class Partition {
 
   void start_checkpoint(const SegmentRef& segment);
   Task<void> write_checkpoint(SegmentRef segment, Gate::Hold hold);
+
+  // Producers that number their batches.
+  Task<Result<void>> prepare_for_producers();
+  Ticket not_appended(const ProducerState::Checked& checked) const;
+  CommitRef commit_of(Offset offset) const;
+  ProducersAt durable_producers();
+  void start_saving_producers();
+  Task<void> save_producers_in_background(Gate::Hold hold);
+  Task<Result<void>> save_producers();
+  Task<Result<void>> recover_producers();
+  Task<Result<void>> replay_producers(Offset from);
 
   // Acknowledging from memory.
   bool can_acknowledge_from_memory(std::uint64_t batch_bytes) const;
@@ -345,6 +373,14 @@ class Partition {
   Event commit_finished_;
   bool committing_ = false;
   Semaphore pending_bytes_;  // appended and not acknowledged
+
+  Producers producers_;
+  ProducersFile producers_file_;
+  Semaphore producers_turn_;  // of who writes the file
+  std::size_t preparing_producers_ = 0;
+  bool is_saving_producers_ = false;
+  std::optional<Offset> producers_saved_end_;   // as of which the file is
+  std::uint64_t producers_saved_at_bytes_ = 0;  // of what was committed
 
   // Of a batch topic: acknowledged from memory, and not to be submitted yet.
   struct Unpersisted {

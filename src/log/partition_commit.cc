@@ -159,6 +159,8 @@ void Partition::acknowledge() {
     moved = true;
   }
   if (!moved) return;
+  producers_.advance(marks_.durable_end, marks_.high_watermark);
+  start_saving_producers();
   release_unsynced();
   notify();
 }
@@ -206,6 +208,7 @@ void Partition::fail_collected(const Error& error) {
   collected_.erase(first_failed, collected_.end());
   marks_.append_end = std::max(marks_.written_end, marks_.high_watermark);
   leave_below_ = marks_.written_end;
+  producers_.roll_back(marks_.append_end);
   for (const CommitRef& commit : failed) settle(*commit, error);
   if (collected_.empty()) return;
   persist_error_ = error;

@@ -40,6 +40,7 @@ bool Partition::can_acknowledge_from_memory(std::uint64_t batch_bytes) const {
 void Partition::acknowledge_from_memory(ByteView batch, const BatchHeader& header) {
   arena_->append(batch, header.base_offset.value, header.next_offset().value);
   marks_.high_watermark = header.next_offset();
+  producers_.advance(marks_.durable_end, marks_.high_watermark);
   if (unpersisted_.records == 0) persist_at_ = context_.scheduler.now() + options_.persist.interval;
   unpersisted_.records += static_cast<std::uint64_t>(header.next_offset() - header.base_offset);
   unpersisted_.bytes += batch.size();
@@ -236,6 +237,8 @@ Task<Result<void>> Partition::take_in_unsynced() {
     }
     collecting(record.payload.size(), Commit::Acknowledged::kFromMemory)
         ->add(record.payload.view(), *header);
+    if (header->has_producer())
+      producers_.add(*header, record.payload.view(), context_.scheduler.clock().wall_ms());
     marks_.append_end = marks_.high_watermark = header->next_offset();
     taken_records += static_cast<std::uint64_t>(header->next_offset() - header->base_offset);
   }

@@ -139,8 +139,11 @@ Task<Result<void>> SegmentPool::retire(std::string path, std::uint64_t written_b
     auto info = co_await disk_.info(path);
     is_whole = info && info->size_bytes == size_bytes;
   }
+  std::string old_directory = path.substr(0, path.rfind('/'));
   std::string own_path = is_whole ? ready_name(new_path()) : new_path();
   if (auto renamed = co_await disk_.rename(std::move(path), own_path); !renamed) co_return renamed;
+  // Before its next owner writes to it: after a power cut its old name would lead to the new content.
+  if (auto synced = co_await disk_.sync_directory(std::move(old_directory)); !synced) co_return synced;
   spare_bytes_ += size_bytes;
   ++stats_.retired;
   if (is_whole) {

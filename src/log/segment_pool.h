@@ -73,9 +73,10 @@ class SegmentPool {
 
   // Gives a segment file of a partition back, for reuse if the pool has room and enough of the file has
   // been written to make that worth while, else to be removed. One that has been written whole is ready
-  // at once, any other when it has been filled up. Its name is gone from its directory on
-  // return, durably after a sync_directory() there. Nobody writes to it any more; readers may still
-  // read: a file that goes back to use while they do is theirs to notice, so the caller waits for them.
+  // at once, any other when it has been filled up. Its name is gone from its directory on return: for
+  // good if it is reused, else after a sync_directory() there. After an error it may be gone, too.
+  // Nobody writes to it any more; readers may still read: a file that goes back to use while they do is
+  // theirs to notice, so the caller waits for them.
   Task<Result<void>> retire(std::string path, std::uint64_t written_bytes);
 
   // Ends the background work; a file that is being made is given up. Ready files stay for the next

@@ -247,6 +247,25 @@ TEST_F(Pool, ASegmentThatWasWrittenWholeIsReadyAtOnce) {
   EXPECT_EQ(life.pool.stats().zero_bytes, 0U);
 }
 
+TEST_F(Pool, WhatTheNextOwnerWritesIsUnderNoOldNameAfterAPowerCut) {
+  storage_.make_directories("/old");
+  storage_.make_directories("/new");
+  {
+    Life life(storage_, options(0));
+    life.start();
+    life.machine.make_file("/old/segment", 'o', kSmallest);
+    life.machine.ok(life.machine.disk.sync_directory("/old"));
+    life.machine.ok(life.pool.retire("/old/segment", kSmallest));
+    const auto taken = life.take(kSmallest);
+    life.machine.ok(life.machine.disk.rename(taken.path, "/new/segment"));
+    life.machine.ok(life.machine.disk.sync_directory("/new"));
+    life.machine.disk.power_cut();
+  }
+  Machine machine(storage_);
+  EXPECT_TRUE(machine.scheduler.run(machine.disk.info("/new/segment")));
+  EXPECT_FALSE(machine.scheduler.run(machine.disk.info("/old/segment")));
+}
+
 TEST_F(Pool, ASegmentThatWaitsToBeFilledUpIsTakenBeforeANewFileIsMade) {
   for (const Preparation preparation : {Preparation::kWritten, Preparation::kAllocated}) {
     Life life(storage_, slow(0));

@@ -342,6 +342,10 @@ std::vector<ConfigKey> broker_keys() {
           "broker.max_fetch_bytes",
           "The most that one Fetch response carries, whatever the client asks for; a single batch "
           "may exceed it."),
+      number_key<FIELD(broker.max_fetch_sessions), count_between(0, 100'000)>(
+          "broker.max_fetch_sessions",
+          "Fetch sessions of each shard, in which consumers name their partitions once (KIP-227); 0: "
+          "there are none. Kafka's max.incremental.fetch.session.cache.slots, for each shard."),
       number_key<FIELD(broker.max_partitions), count_between(1, 1'000'000)>(
           "broker.max_partitions", "Partitions of this broker, over all topics."),
   };
@@ -455,6 +459,30 @@ std::vector<ConfigKey> group_keys() {
   };
 }
 
+std::vector<ConfigKey> transaction_keys() {
+  return {
+      number_key<FIELD(broker.transactions.max_timeout), duration_between(kSecond, kDay)>(
+          "transactions.max_timeout",
+          "The longest time that a producer may ask for, after which its transaction is aborted. "
+          "Kafka's transaction.max.timeout.ms."),
+      number_key<FIELD(broker.transactions.check_interval),
+                 duration_between(std::chrono::milliseconds(10), kDay)>(
+          "transactions.check_interval",
+          "How often transactions that took too long are looked for, and how long a marker that could "
+          "not be written waits for its next try."),
+      number_key<FIELD(broker.transactions.id_expiration), duration_between(kSecond, 10 * 365 * kDay)>(
+          "transactions.id_expiration",
+          "How long a transactional id is remembered without a transaction. Kafka's "
+          "transactional.id.expiration.ms."),
+      number_key<FIELD(broker.transactions.max_ids), count_between(1, 10'000'000)>(
+          "transactions.max_ids", "Transactional ids of each shard."),
+      number_key<FIELD(broker.transactions.max_partitions), count_between(1, 100'000)>(
+          "transactions.max_partitions", "Partitions of one transaction."),
+      number_key<FIELD(broker.transactions.max_groups), count_between(1, 100'000)>(
+          "transactions.max_groups", "Consumer groups of one transaction."),
+  };
+}
+
 std::vector<ConfigKey> pool_keys() {
   return {
       number_key<FIELD(pool.smallest_bytes), power_of_two_between(512 * kKiB, 4 * kGiB)>(
@@ -480,8 +508,9 @@ std::vector<ConfigKey> pool_keys() {
 
 std::vector<ConfigKey> make_table() {
   std::vector<ConfigKey> table;
-  for (const auto& part : {server_keys(), other_keys(), broker_keys(), storage_keys(), retention_keys(),
-                           scrub_keys(), compaction_keys(), pool_keys(), group_keys()}) {
+  for (const auto& part :
+       {server_keys(), other_keys(), broker_keys(), storage_keys(), retention_keys(), scrub_keys(),
+        compaction_keys(), pool_keys(), group_keys(), transaction_keys()}) {
     table.insert(table.end(), part.begin(), part.end());
   }
   return table;

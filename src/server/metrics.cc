@@ -153,6 +153,7 @@ void write_longest_turns(const Shard& shard, const std::string& label, Samples& 
 
 void write_requests(const Shard& shard, const std::string& label, Samples& samples) {
   for (std::size_t i = 0; i < kafka::kApis.size(); ++i) {
+    if (!kafka::kApis[i].is_served()) continue;
     samples.add(fmt::format("{},api=\"{}\"", label, kafka::kApis[i].name),
                 shard.broker.apis[i].requests);
   }
@@ -160,6 +161,7 @@ void write_requests(const Shard& shard, const std::string& label, Samples& sampl
 
 void write_errors(const Shard& shard, const std::string& label, Samples& samples) {
   for (std::size_t i = 0; i < kafka::kApis.size(); ++i) {
+    if (!kafka::kApis[i].is_served()) continue;
     for (const broker::ErrorClass error_class : broker::kErrorClasses) {
       samples.add(fmt::format("{},api=\"{}\",class=\"{}\"", label, kafka::kApis[i].name,
                               broker::to_string(error_class)),
@@ -239,8 +241,9 @@ constexpr Metric kServerMetrics[] = {
     SERVER_GAUGE("penstock_uring_worker_threads", "", server.kernel_worker_count,
                  "Threads that the kernel has started for this process to carry out operations that "
                  "io_uring could not (io-wq): more than a few say that it punts."),
-    SERVER_COUNT("penstock_catalog_writes_total", catalog.writes,
-                 "Changes of the catalog (consumer groups, committed offsets) that are durable."),
+    SERVER_COUNT(
+        "penstock_catalog_writes_total", catalog.writes,
+        "Changes of the catalog (topics, consumer groups, committed offsets) that are durable."),
     SERVER_COUNT("penstock_catalog_syncs_total", catalog.syncs,
                  "What they took: changes that wait share a sync."),
     SERVER_COUNT("penstock_catalog_failed_writes_total", catalog.failed_writes,
@@ -380,6 +383,16 @@ constexpr Metric kServingMetrics[] = {
     COUNT("penstock_refused_waits_total", "", broker.refused_waits,
           "Requests that would have waited and found no place (server.waiting_requests_per_connection, "
           "_per_shard, server.waiting_bytes_per_shard)."),
+    GAUGE("penstock_fetch_sessions", "", broker.fetch_sessions.sessions,
+          "Fetch sessions: consumers whose requests need not name all their partitions."),
+    GAUGE("penstock_fetch_session_partitions", "", broker.fetch_sessions.partitions,
+          "Partitions in them."),
+    COUNT("penstock_fetch_sessions_created_total", "", broker.fetch_sessions.created,
+          "Fetch sessions that were begun."),
+    COUNT("penstock_fetch_sessions_evicted_total", "", broker.fetch_sessions.evicted,
+          "Of them, those that had to make room for others (broker.max_fetch_sessions)."),
+    COUNT("penstock_incremental_fetches_total", "", broker.fetch_sessions.incremental_fetches,
+          "Fetch requests within sessions."),
     COUNT("penstock_refused_requests_total", "", broker.refused_requests,
           "Requests that could not be followed; their connection was closed."),
 };
@@ -398,6 +411,19 @@ constexpr Metric kGroupMetrics[] = {
     SERVER_GAUGE("penstock_group_lag_left_out", "", server.lags.left_out,
                  "Partitions that groups have committed for and that are not among these: too many, or "
                  "not there any more."),
+};
+
+constexpr Metric kTransactionMetrics[] = {
+    GAUGE("penstock_transactional_ids", "", transactions.ids, "Transactional ids that are remembered."),
+    GAUGE("penstock_open_transactions", "", transactions.ongoing, "Transactions that are not decided."),
+    COUNT("penstock_committed_transactions_total", "", transactions.committed,
+          "Transactions that are committed, with their markers."),
+    COUNT("penstock_aborted_transactions_total", "", transactions.aborted,
+          "Transactions that are aborted, with their markers."),
+    COUNT("penstock_timed_out_transactions_total", "", transactions.timed_out,
+          "Transactions that took too long and were aborted for it."),
+    COUNT("penstock_transaction_marker_failures_total", "", transactions.marker_failures,
+          "Tries in which not all markers of a decided transaction could be written."),
 };
 
 constexpr Metric kLoopMetrics[] = {
@@ -429,9 +455,9 @@ constexpr Metric kLoopMetrics[] = {
 #undef SERVER_COUNT
 #undef RING_COUNT
 
-constexpr std::span<const Metric> kMetrics[] = {kServerMetrics, kLogMetrics,     kReadMetrics,
-                                                kUpkeepMetrics, kServingMetrics, kGroupMetrics,
-                                                kLoopMetrics};
+constexpr std::span<const Metric> kMetrics[] = {kServerMetrics,      kLogMetrics,     kReadMetrics,
+                                                kUpkeepMetrics,      kServingMetrics, kGroupMetrics,
+                                                kTransactionMetrics, kLoopMetrics};
 
 std::vector<std::string> shard_labels(std::size_t count) {
   std::vector<std::string> labels;

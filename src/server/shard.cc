@@ -138,6 +138,7 @@ Task<ShardStats> Shard::stats() {
   if (const log::SegmentCache* cache = catch_up_.cache()) stats.cache = cache->stats();
   stats.broker = broker_.stats();
   stats.groups = broker_.groups().stats();
+  stats.transactions = broker_.transactions().stats();
   stats.connections = acceptor_.stats();
   co_return stats;
 }

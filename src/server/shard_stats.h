@@ -14,6 +14,7 @@
 #include "log/segment_pool.h"
 #include "server/connection_stats.h"
 #include "task/loop_watch.h"
+#include "transaction/coordinator.h"
 
 namespace penstock::server {
 
@@ -31,6 +32,7 @@ struct ShardStats {
   broker::BrokerStats broker;
   broker::PartitionCounts partitions;
   group::GroupStats groups;
+  transaction::TransactionStats transactions;
   ConnectionStats connections;
 };
 

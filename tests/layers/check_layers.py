@@ -26,9 +26,11 @@ ALLOWED = {
     "kafka": ["base"],
     "catalog": ["base", "task", "disk", "rocksdb"],
     "group": ["base", "task", "kafka", "catalog"],
-    "broker": ["base", "task", "disk", "file", "log", "kafka", "catalog", "group"],
-    "server": ["base", "task", "disk", "file", "log", "rocksdb", "kafka", "catalog", "group", "broker"],
-    "cli": ["base", "task", "disk", "file", "log", "rocksdb", "kafka", "catalog", "group", "broker", "server"],
+    "transaction": ["base", "task", "kafka", "catalog"],
+    "broker": ["base", "task", "disk", "file", "log", "kafka", "catalog", "group", "transaction"],
+    "server": ["base", "task", "disk", "file", "log", "rocksdb", "kafka", "catalog", "group", "transaction", "broker"],
+    "cli": ["base", "task", "disk", "file", "log", "rocksdb", "kafka", "catalog", "group", "transaction", "broker",
+            "server"],
 }
 
 # The public headers that are the library's doors; the others, such as Result, are every folder's.

@@ -67,6 +67,11 @@ struct BackgroundAnswer {
   const Response* operator->() const { return &***outcome; }
 };
 
+// What outlives a machine: the disk's contents and the catalog's.
+struct BrokerStorage : SimStorage {
+  catalog::testing::MemoryCatalogStorage catalog;
+};
+
 struct BrokerMachineOptions {
   std::size_t shard_count = 1;
   SimDiskOptions disk{};
@@ -76,12 +81,10 @@ struct BrokerMachineOptions {
 
 class BrokerMachine : public SimMachine {
  public:
-  // What groups have said outlives the machine only in a `catalog` of the test's own.
-  explicit BrokerMachine(SimStorage& storage, BrokerMachineOptions options = {},
-                         catalog::testing::MemoryCatalogStorage* catalog = nullptr)
+  explicit BrokerMachine(BrokerStorage& storage, BrokerMachineOptions options = {})
       : SimMachine(prepared(storage, options.shard_count), options.disk),
         settings_(options.settings),
-        catalog_(catalog == nullptr ? own_catalog_ : *catalog) {
+        catalog_(storage.catalog) {
     log::SegmentPoolOptions pool_options{.ready_files = 0,
                                          .smallest_bytes = options.smallest_segment_bytes};
     std::vector<Peer> peers;
@@ -163,6 +166,7 @@ class BrokerMachine : public SimMachine {
   // Dies; what is left unwinds.
   void die(SimCrash how) {
     disk.crash(how);
+    catalog_.fail_with(Error(ErrorCode::kIo, "the machine is dead"));
     (void)stop();
   }
 
@@ -280,7 +284,6 @@ class BrokerMachine : public SimMachine {
   static constexpr const char* kClientHost = "/192.0.2.1";
 
   Settings settings_;
-  catalog::testing::MemoryCatalogStorage own_catalog_;
   catalog::testing::MemoryCatalog catalog_;
   log::testing::Reports reports_;
   std::vector<std::unique_ptr<Shard>> shards_;

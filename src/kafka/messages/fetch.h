@@ -20,7 +20,9 @@ namespace penstock::kafka {
 
 struct FetchResponse;
 
-// Topics go by name up to version 12 and by id from 13.
+// Topics go by name up to version 12 and by id from this one on.
+inline constexpr std::int16_t kFirstFetchWithIds = 13;
+
 struct FetchRequest {
   static constexpr ApiKey kApi = ApiKey::kFetch;
   static constexpr std::string_view kName = "FetchRequest";
@@ -90,7 +92,9 @@ struct FetchRequest {
   std::int32_t max_bytes = std::numeric_limits<std::int32_t>::max();
   std::int8_t isolation_level = 0;  // 0: read uncommitted, 1: read committed
   std::int32_t session_id = 0;
-  std::int32_t session_epoch = -1;  // (0, -1): a full fetch outside of any session
+  // (0, -1): a full fetch outside of any session. Epoch 0 asks for a new session, -1 for none, and both
+  // end the one that is named.
+  std::int32_t session_epoch = -1;
   std::vector<Topic> topics{};
   std::vector<ForgottenTopic> forgotten_topics_data{};
   std::string rack_id{};
