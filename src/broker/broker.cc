@@ -82,7 +82,7 @@ Broker::Broker(log::LogContext context, catalog::Catalog& catalog, const Setting
     : context_(context),
       settings_(settings),
       shard_(shard),
-      groups_(context_.scheduler, catalog, context_.random, settings_.groups),
+      groups_(context_.scheduler, catalog, context_.random, group_topics_, settings_.groups),
       producer_id_blocks_(context_.scheduler, catalog),
       producer_ids_(context_.scheduler, [this] { return take_producer_ids(); }),
       markers_(*this),
@@ -197,6 +197,24 @@ Task<Result<log::RecoveryReport>> Broker::open_now(PartitionPlace place) {
   co_return report;
 }
 
+// An error says that what is acknowledged from memory could not be written now: the partition or its
+// disk have told of that themselves, and the options hold all the same.
+Task<bool> Broker::change_partitions(std::vector<PartitionPlace> places) {
+  const auto change_one = [](PartitionRef partition, log::PartitionOptions options) -> Task<void> {
+    (void)co_await partition->change(options);
+  };
+  for (std::size_t first = 0; first < places.size(); first += kOpenAtOnce) {
+    std::vector<Task<void>> changes;
+    const std::size_t end = std::min(places.size(), first + kOpenAtOnce);
+    for (std::size_t i = first; i < end; ++i) {
+      if (PartitionRef partition = find_partition(places[i].key()))
+        changes.push_back(change_one(std::move(partition), places[i].options));
+    }
+    co_await join(context_.scheduler, std::move(changes));
+  }
+  co_return true;
+}
+
 // Who holds the old one meanwhile finds it closed, and it goes with the last of them. A closed
 // partition has nothing in flight, so the new one may cut off what a failed write left.
 Task<Result<Reopened>> Broker::reopen_partition(PartitionPlace place) {
@@ -300,6 +318,14 @@ Task<Result<Response>> Broker::dispatch(SharedSlice frame, Client& client) {
       co_return co_await serve<kafka::CreateTopicsRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kDeleteTopics:
       co_return co_await serve<kafka::DeleteTopicsRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kCreatePartitions:
+      co_return co_await serve<kafka::CreatePartitionsRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kDescribeConfigs:
+      co_return co_await serve<kafka::DescribeConfigsRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kAlterConfigs:
+      co_return co_await serve<kafka::AlterConfigsRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kIncrementalAlterConfigs:
+      co_return co_await serve<kafka::IncrementalAlterConfigsRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kDeleteRecords:
       co_return co_await serve<kafka::DeleteRecordsRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kProduce:
@@ -330,6 +356,10 @@ Task<Result<Response>> Broker::dispatch(SharedSlice frame, Client& client) {
       co_return co_await serve<kafka::ListGroupsRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kDeleteGroups:
       co_return co_await serve<kafka::DeleteGroupsRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kConsumerGroupHeartbeat:
+      co_return co_await serve<kafka::ConsumerGroupHeartbeatRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kConsumerGroupDescribe:
+      co_return co_await serve<kafka::ConsumerGroupDescribeRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kInitProducerId:
       co_return co_await serve<kafka::InitProducerIdRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kAddPartitionsToTxn:

@@ -21,6 +21,7 @@
 #include "broker/client.h"
 #include "broker/controller.h"
 #include "broker/fetch_sessions.h"
+#include "broker/group_topics.h"
 #include "broker/partition_rounds.h"
 #include "broker/settings.h"
 #include "broker/topic_table.h"
@@ -134,7 +135,12 @@ class Broker {
   Scheduler& controller_scheduler() { return *peers_.front().scheduler; }
 
   TopicTableRef topics() const { return topics_; }
-  void install(TopicTableRef topics) { topics_ = std::move(topics); }
+  // Another one after each change of them.
+  std::uint64_t topics_version() const { return topics_version_; }
+  void install(TopicTableRef topics) {
+    topics_ = std::move(topics);
+    ++topics_version_;
+  }
 
   // A partition of this shard; null when it is not open here.
   PartitionRef find_partition(const PartitionKey& key) const;
@@ -149,6 +155,9 @@ class Broker {
   // the partition; kFenced when it still refuses appends; the device's, and then it is not served until
   // it is opened again.
   Task<Result<Reopened>> reopen_partition(PartitionPlace place);
+  // Gives partitions of this shard other options, several at a time. One that is not served gets them
+  // when it is opened again.
+  Task<bool> change_partitions(std::vector<PartitionPlace> places);
   // Removes a partition of this shard and its files.
   Task<Result<void>> destroy_partition(PartitionKey key);
   const BrokerStats& stats() const { return stats_; }
@@ -179,6 +188,7 @@ class Broker {
   const Settings& settings_;
   std::size_t shard_;
   std::vector<Peer> peers_;
+  GroupTopics group_topics_{*this};
   group::GroupCoordinator groups_;
   transaction::ProducerIdBlocks producer_id_blocks_;  // shard 0's are used
   transaction::ProducerIds producer_ids_;
@@ -186,6 +196,7 @@ class Broker {
   transaction::TransactionCoordinator transactions_;
   std::unique_ptr<Controller> controller_;  // shard 0's only
   TopicTableRef topics_ = std::make_shared<const TopicTable>();
+  std::uint64_t topics_version_ = 1;
   std::map<PartitionKey, PartitionRef> partitions_;
   std::set<PartitionKey> failed_;  // could not be opened
   BrokerStats stats_;

@@ -4,6 +4,7 @@
 #include <ranges>
 
 #include "group/group.h"
+#include "group/member_id.h"
 
 namespace penstock::group {
 
@@ -53,10 +54,7 @@ Task<JoinAnswer> Group::join_new(JoinRequest request) {
 
 std::string Group::make_member_id(const JoinRequest& request) {
   const std::string& who = request.member.instance_id.value_or(request.client_id);
-  const std::uint64_t high = context_.random.next();
-  const std::uint64_t low = context_.random.next();
-  return fmt::format("{}-{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", who, high >> 32, (high >> 16) & 0xFFFF,
-                     high & 0xFFFF, low >> 48, low & 0xFFFFFFFFFFFF);
+  return fmt::format("{}-{}", who, make_uuid_text(context_.random));
 }
 
 Task<JoinAnswer> Group::add_member(std::string member_id, JoinRequest request) {
@@ -148,8 +146,7 @@ Task<JoinAnswer> Group::join_in_place_of(std::string old_id, JoinRequest request
   member.rebalance_timeout = request.rebalance_timeout;
   touch(member);
   const std::int32_t generation = generation_;
-  is_kept_ = true;
-  catalog::Change change;
+  catalog::Change change = begin_change();
   change.put(group_key(id_), encode(to_record()));
   const auto kept = co_await context_.catalog.write(context_.scheduler, std::move(change));
   const auto place = members_.find(member_id);

@@ -125,8 +125,7 @@ void Group::become_empty() {
 }
 
 Task<void> Group::keep(std::shared_ptr<Group>, GroupRecord record, Gate::Hold) {
-  is_kept_ = true;
-  catalog::Change change;
+  catalog::Change change = begin_change();
   change.put(group_key(id_), encode(record));
   (void)co_await context_.catalog.write(context_.scheduler, std::move(change));
 }
@@ -178,8 +177,7 @@ Task<void> Group::settle_assignment(std::vector<MemberAssignment> assignments) {
     co_return;
   }
   settling_ = generation;
-  is_kept_ = true;
-  catalog::Change change;
+  catalog::Change change = begin_change();
   change.put(group_key(id_), std::move(value));
   const auto kept = co_await context_.catalog.write(context_.scheduler, std::move(change));
   if (settling_ == generation) settling_ = -1;

@@ -85,7 +85,8 @@ Result<void> Partition::send_next() {
   collected_.pop_front();
   commit->lay_out(segment->header.salt, write_position_, ++commit_count_, marks_.durable_end,
                   block_start_.view());
-  if (options_.tail == TailPolicy::kRewrite) {
+  if (!segment->begun_at) segment->begun_at = context_.scheduler.now();
+  if (segment->header.entry_places == EntryPlaces::kAnywhere) {
     write_position_ = commit->end();
     block_start_ = commit->last_block_start();
   } else {

@@ -225,6 +225,14 @@ std::string_view print_io_mode(RequestedIoMode mode) { return to_string(mode); }
 constexpr Duration kDay = std::chrono::hours(24);
 constexpr Duration kSecond = std::chrono::seconds(1);
 
+Result<group::Assignor> parse_assignor(std::string_view text) {
+  const auto assignor = group::assignor_named(text);
+  if (assignor) return *assignor;
+  return fail(ErrorCode::kInvalidArgument, "'{}' is not uniform or range", text);
+}
+
+std::string_view print_assignor(group::Assignor assignor) { return to_string(assignor); }
+
 std::vector<ConfigKey> server_keys() {
   return {
       text_key<FIELD(listen), parse_address>(
@@ -441,8 +449,23 @@ std::vector<ConfigKey> group_keys() {
           "groups.initial_rebalance_delay",
           "How long an empty group waits for more members when the first one joins. Kafka's "
           "group.initial.rebalance.delay.ms."),
+      number_key<FIELD(broker.groups.consumer_session_timeout), duration_between(kSecond, kDay)>(
+          "groups.consumer_session_timeout",
+          "How long a member of a group of the new protocol (KIP-848) may be silent. Kafka's "
+          "group.consumer.session.timeout.ms."),
+      number_key<FIELD(broker.groups.consumer_heartbeat_interval),
+                 duration_between(std::chrono::milliseconds(100), kDay)>(
+          "groups.consumer_heartbeat_interval",
+          "How often a member of a group of the new protocol is told to say that it lives; it must be "
+          "shorter than its session. Kafka's group.consumer.heartbeat.interval.ms."),
+      choice_key<FIELD(broker.groups.consumer_assignor), parse_assignor, print_assignor>(
+          "groups.consumer_assignor", "uniform|range",
+          "Who gets which partitions in a group of the new protocol whose members do not ask for one "
+          "of "
+          "the two. The first of Kafka's group.consumer.assignors."),
       number_key<FIELD(broker.groups.max_members), count_between(1, 10'000)>(
-          "groups.max_members", "Members of one group. Kafka's group.max.size."),
+          "groups.max_members",
+          "Members of one group. Kafka's group.max.size and group.consumer.max.size."),
       number_key<FIELD(broker.groups.max_groups), count_between(1, 10'000'000)>(
           "groups.max_groups", "Groups of each shard."),
       number_key<FIELD(broker.groups.offsets_retention), duration_between(kSecond, 10 * 365 * kDay)>(
