@@ -146,7 +146,8 @@ class TestServer {
   ConnectionStats stats() {
     return call_from_thread(*scheduler_, [this] { return get_stats(); }).get();
   }
-  // Somebody asks for memory for an answer, and waits for up to AnswerMemory::kLongestWait, three times.
+  // Somebody asks for memory for an answer, and waits for up to AnswerMemory::kLongestWait, three
+  // times.
   void need_answer_memory() {
     call_from_thread(*scheduler_, [this] { return reserve_all(); }).get();
   }
@@ -437,7 +438,8 @@ TEST_P(ConnectionTest, RequestsThatAreOnlyAnnouncedTakeNoMemoryFromOthers) {
     slow.push_back(std::make_unique<ClientSocket>(server.connect()));
     slow.back()->send_raw(announced);
   }
-  EXPECT_TRUE(comes_true([&] { return server.stats().request_bytes >= 100 * FrameReader::kClaimBytes; }));
+  EXPECT_TRUE(
+      comes_true([&] { return server.stats().request_bytes >= 100 * FrameReader::kClaimBytes; }));
   ClientSocket good = server.connect();
   for (int i = 0; i < 20; ++i) {
     good.send_frame("check " + filled(kMiB));
