@@ -11,7 +11,7 @@
 
 #include <chrono>
 #include <filesystem>
-#include <limits>
+#include <thread>
 
 #include "base/aligned_buffer.h"
 #include "bench/latency.h"
@@ -133,16 +133,20 @@ Figure produce_case(Run& run, const Shape& shape) {
   return full.messages_per_second;
 }
 
+// Reads yield to commits until a second after the last one (docs/design.md, section 7).
+constexpr auto kUntilReadsAreFree = std::chrono::milliseconds(1500);
+
 // Writes a topic, then reads it from its beginning in each round.
 void consume_case(Run& run, const Shape& shape) {
   const Topic topic(run.server, run.topic_name(), shape);
   Shape writing = shape;
   writing.connections = std::min(shape.connections, 10);
   const std::uint64_t messages = produce(run.server, topic, writing, run.turn()).messages;
+  std::this_thread::sleep_for(kUntilReadsAreFree);
   Figures full;
   Percentiles requests;
   for (int round = 0; round < run.rounds(); ++round) {
-    const Outcome outcome = consume(run.server, topic, shape, messages);
+    const Outcome outcome = consume(run.server, topic, shape, messages, run.turn());
     full.add(outcome);
     requests.add(outcome.latencies);
   }

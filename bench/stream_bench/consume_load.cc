@@ -33,9 +33,16 @@ struct Consumer {
   std::vector<Offset> next{};       // of each of them
   std::vector<bool> is_finished{};  // its end was reached
   std::size_t finished = 0;
+  bool has_read_all = false;  // at least once
   Clock::time_point asked_at{};
 
-  bool is_done() const { return finished == partitions.size(); }
+  bool is_at_the_end() const { return finished == partitions.size(); }
+  void begin_again() {
+    next.assign(partitions.size(), Offset{0});
+    is_finished.assign(partitions.size(), false);
+    finished = 0;
+    has_read_all = true;
+  }
 };
 
 class ConsumeLoad {
@@ -45,16 +52,17 @@ class ConsumeLoad {
         consumers_(static_cast<std::size_t>(shape.connections)),
         wire_(server.address(), consumers_.size(),
               [this](std::size_t consumer, ByteView frame) { on_answer(consumer, frame); }) {
-    const auto partitions = static_cast<std::size_t>(shape.partitions);
-    for (std::size_t i = 0; i < std::max(partitions, consumers_.size()); ++i) {
-      Consumer& consumer = consumers_[i % consumers_.size()];
-      consumer.partitions.push_back(static_cast<std::int32_t>(i % partitions));
+    if (shape.connections > shape.partitions) die("a consumer without a partition");
+    for (std::int32_t i = 0; i < shape.partitions; ++i) {
+      Consumer& consumer = consumers_[static_cast<std::size_t>(i) % consumers_.size()];
+      consumer.partitions.push_back(i);
       consumer.next.emplace_back(0);
       consumer.is_finished.push_back(false);
     }
   }
 
-  void run() {
+  void run(std::chrono::nanoseconds time) {
+    ends_at_ = Clock::now() + time;
     for (std::size_t i = 0; i < consumers_.size(); ++i) ask(i);
     while (done_ < consumers_.size()) {
       const std::uint64_t before = messages_;
@@ -68,6 +76,8 @@ class ConsumeLoad {
   }
 
   std::uint64_t messages() const { return messages_; }
+  // Those that consumers read for the first time.
+  std::uint64_t messages_of_first_pass() const { return messages_of_first_pass_; }
   Latencies& latencies() { return latencies_; }
 
  private:
@@ -98,11 +108,14 @@ class ConsumeLoad {
     for (const auto& topic : response->responses) {
       for (const auto& partition : topic.partitions) take(consumer, partition);
     }
-    if (consumer.is_done()) {
-      ++done_;
-    } else {
-      ask(number);
+    if (consumer.is_at_the_end()) {
+      consumer.begin_again();
+      if (Clock::now() >= ends_at_) {
+        ++done_;
+        return;
+      }
     }
+    ask(number);
   }
 
   void take(Consumer& consumer, const kafka::FetchResponse::Partition& partition) {
@@ -115,7 +128,9 @@ class ConsumeLoad {
     const auto batches = kafka::split_batches(partition.records.view());
     if (!batches) die(batches.error().message());
     for (const kafka::RecordBatchView& batch : *batches) {
-      messages_ += static_cast<std::uint64_t>(batch.record_count());
+      const auto count = static_cast<std::uint64_t>(batch.record_count());
+      messages_ += count;
+      if (!consumer.has_read_all) messages_of_first_pass_ += count;
       consumer.next[place] = batch.next_offset();
     }
     if (consumer.next[place] >= partition.high_watermark && !consumer.is_finished[place]) {
@@ -128,6 +143,8 @@ class ConsumeLoad {
   std::vector<Consumer> consumers_;
   std::size_t done_ = 0;
   std::uint64_t messages_ = 0;
+  std::uint64_t messages_of_first_pass_ = 0;
+  Clock::time_point ends_at_;
   Latencies latencies_;
   Wire wire_;
 };
@@ -135,12 +152,12 @@ class ConsumeLoad {
 }  // namespace
 
 Outcome consume(const ServerProcess& server, const Topic& topic, const Shape& shape,
-                std::uint64_t messages) {
+                std::uint64_t messages, std::chrono::nanoseconds time) {
   ConsumeLoad load(server, topic, shape);
   const double server_cpu = server.cpu_seconds();
   const double client_cpu = own_cpu_seconds();
   const Stopwatch stopwatch;
-  load.run();
+  load.run(time);
   Outcome outcome;
   outcome.seconds = std::chrono::duration<double>(stopwatch.elapsed()).count();
   outcome.server_cpu_seconds = server.cpu_seconds() - server_cpu;
@@ -148,8 +165,8 @@ Outcome consume(const ServerProcess& server, const Topic& topic, const Shape& sh
   outcome.messages = load.messages();
   outcome.gigabytes = static_cast<double>(outcome.messages * shape.message_bytes) / 1e9;
   outcome.latencies = std::move(load.latencies());
-  if (shape.connections <= shape.partitions && outcome.messages != messages) {
-    die(fmt::format("{} messages were read of {}", outcome.messages, messages));
+  if (load.messages_of_first_pass() != messages) {
+    die(fmt::format("{} messages were read of {}", load.messages_of_first_pass(), messages));
   }
   return outcome;
 }

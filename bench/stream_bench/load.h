@@ -59,9 +59,10 @@ class Topic {
 Outcome produce(const ServerProcess& server, const Topic& topic, const Shape& shape,
                 std::chrono::nanoseconds time, double messages_per_second = 0);
 
-// Reads everything that is in the topic, from its beginning; each partition is read by one connection,
-// or by several where there are more connections than partitions. `messages` is how many there are.
+// Reads everything that is in the topic, from its beginning, again and again until `time` is over. Each
+// partition is read by one connection, so that there must be no more of them. `messages` is how many
+// there are.
 Outcome consume(const ServerProcess& server, const Topic& topic, const Shape& shape,
-                std::uint64_t messages);
+                std::uint64_t messages, std::chrono::nanoseconds time);
 
 }  // namespace penstock::bench

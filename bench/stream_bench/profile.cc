@@ -47,7 +47,9 @@ bool contains_any(std::string_view text, std::initializer_list<std::string_view>
 }
 
 double* share_of(TimeShares& shares, const Sample& sample) {
-  if (sample.object.starts_with("[")) return &shares.kernel;  // [kernel.kallsyms], a module, [vdso]
+  // The kernel and its modules are in brackets, like a few things of the process itself.
+  const bool is_of_process = contains_any(sample.object, {"[vdso]", "[heap]", "[stack]", "[unknown]"});
+  if (sample.object.starts_with("[") && !is_of_process) return &shares.kernel;
   if (contains_any(sample.function, {"crc32", "crc_"})) return &shares.checksum;
   if (contains_any(sample.function, {"memcpy", "memmove", "copy_for_device", "stream_lines"})) {
     return &shares.copy;

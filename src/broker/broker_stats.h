@@ -50,6 +50,7 @@ struct BrokerStats {
   std::uint64_t opened_bytes = 0;   // of their segments
   std::uint64_t scanned_bytes = 0;  // read to open them
   std::uint64_t reopened_partitions = 0;
+  FetchSessionStats fetch_sessions;
   // In answers to Fetch.
   std::uint64_t fetched_batches = 0;
   std::uint64_t fetched_bytes = 0;
@@ -57,7 +58,6 @@ struct BrokerStats {
   std::uint64_t waiting_requests = 0;
   std::uint64_t waiting_bytes = 0;
   std::uint64_t refused_waits = 0;
-  FetchSessionStats fetch_sessions;
 
   ApiStats& of(kafka::ApiKey key) {
     return apis[static_cast<std::size_t>(kafka::find_api(key) - kafka::kApis.begin())];

@@ -54,7 +54,7 @@ group::ConsumerHeartbeat to_heartbeat(const kafka::ConsumerGroupHeartbeatRequest
   heartbeat.member = {request.member_id, request.instance_id};
   heartbeat.epoch = request.member_epoch;
   heartbeat.client_id = caller.client_id;
-  heartbeat.client_host = caller.host;
+  heartbeat.client_host = caller.client.host;
   heartbeat.rack_id = request.rack_id;
   if (request.rebalance_timeout_ms >= 0)
     heartbeat.rebalance_timeout = milliseconds(request.rebalance_timeout_ms);

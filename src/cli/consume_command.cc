@@ -181,7 +181,7 @@ class ConsumeRun {
   Result<bool> read_some() {
     if (options_.count == 0) return false;
     const auto patience = member_ ? std::min(kLongestWait, member_->keep_alive_in()) : kLongestWait;
-    const Result<bool> goes_on =
+    Result<bool> goes_on =
         consumer_.poll(patience, [this](std::int32_t partition, const kafka::RecordView& record) {
           return show(partition, record);
         });

@@ -86,8 +86,10 @@ Result<void> config(const ChangeOptions& options, Console& console) {
   } else if (edits->empty()) {
     show_as_table(*settings, console);
   } else {
-    std::erase_if(*settings,
-                  [&edits](const TopicSetting& setting) { return !edits->contains(setting.name); });
+    // What is the topic's own now, and what was changed.
+    std::erase_if(*settings, [&edits](const TopicSetting& setting) {
+      return !setting.is_topics_own && !edits->contains(setting.name);
+    });
     console.print("changed topic '{}':\n", options.name);
     show_as_table(*settings, console);
   }

@@ -373,16 +373,6 @@ constexpr Metric kServingMetrics[] = {
              "Errors in answers, one for each topic or partition: client (cannot be done), retry "
              "(later, or elsewhere), storage (the device), damage (what is stored).",
              write_errors),
-    COUNT("penstock_fetched_batches_total", "", broker.fetched_batches,
-          "Record batches in answers to Fetch."),
-    COUNT("penstock_fetched_bytes_total", "bytes", broker.fetched_bytes, "Bytes of them."),
-    GAUGE("penstock_waiting_requests", "", broker.waiting_requests,
-          "Requests that wait for something to happen: Fetch for messages, JoinGroup and SyncGroup for "
-          "other members."),
-    GAUGE("penstock_waiting_request_bytes", "bytes", broker.waiting_bytes, "Bytes of them."),
-    COUNT("penstock_refused_waits_total", "", broker.refused_waits,
-          "Requests that would have waited and found no place (server.waiting_requests_per_connection, "
-          "_per_shard, server.waiting_bytes_per_shard)."),
     GAUGE("penstock_fetch_sessions", "", broker.fetch_sessions.sessions,
           "Fetch sessions: consumers whose requests need not name all their partitions."),
     GAUGE("penstock_fetch_session_partitions", "", broker.fetch_sessions.partitions,
@@ -393,6 +383,16 @@ constexpr Metric kServingMetrics[] = {
           "Of them, those that had to make room for others (broker.max_fetch_sessions)."),
     COUNT("penstock_incremental_fetches_total", "", broker.fetch_sessions.incremental_fetches,
           "Fetch requests within sessions."),
+    COUNT("penstock_fetched_batches_total", "", broker.fetched_batches,
+          "Record batches in answers to Fetch."),
+    COUNT("penstock_fetched_bytes_total", "bytes", broker.fetched_bytes, "Bytes of them."),
+    GAUGE("penstock_waiting_requests", "", broker.waiting_requests,
+          "Requests that wait for something to happen: Fetch for messages, JoinGroup and SyncGroup for "
+          "other members."),
+    GAUGE("penstock_waiting_request_bytes", "bytes", broker.waiting_bytes, "Bytes of them."),
+    COUNT("penstock_refused_waits_total", "", broker.refused_waits,
+          "Requests that would have waited and found no place (server.waiting_requests_per_connection, "
+          "_per_shard, server.waiting_bytes_per_shard)."),
     COUNT("penstock_refused_requests_total", "", broker.refused_requests,
           "Requests that could not be followed; their connection was closed."),
 };
