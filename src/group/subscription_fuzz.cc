@@ -16,7 +16,6 @@
 namespace penstock::group {
 namespace {
 
-// What a group needs around it, and never uses here.
 class NoTopics final : public Topics {
  public:
   std::uint64_t version() const override { return 1; }
@@ -24,6 +23,7 @@ class NoTopics final : public Topics {
   std::optional<Topic> find(const kafka::Uuid&) const override { return std::nullopt; }
 };
 
+// What a group needs around it, and never uses here.
 struct Surroundings {
   ManualClock clock;
   SimReactor reactor{clock};
