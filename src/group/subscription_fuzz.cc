@@ -8,12 +8,20 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "base/bytes.h"
 #include "catalog/testing/memory_catalog.h"
 #include "group/group.h"
 #include "task/sim_reactor.h"
 
 namespace penstock::group {
 namespace {
+
+class NoTopics final : public Topics {
+ public:
+  std::uint64_t version() const override { return 1; }
+  std::optional<Topic> find(std::string_view) const override { return std::nullopt; }
+  std::optional<Topic> find(const kafka::Uuid&) const override { return std::nullopt; }
+};
 
 // What a group needs around it, and never uses here.
 struct Surroundings {
@@ -24,6 +32,7 @@ struct Surroundings {
   catalog::testing::MemoryCatalog catalog{storage};
   Random random{1};
   GroupSettings settings;
+  NoTopics topics;
   Gate background{scheduler};
   std::uint64_t rebalances = 0;
 };
@@ -37,8 +46,8 @@ void try_subscription(Surroundings& around, ByteView bytes) {
   record.protocol_type = "consumer";
   record.protocol = "range";
   record.members.push_back(std::move(member));
-  const GroupContext context{around.scheduler, around.catalog,    around.random,
-                             around.settings,  around.background, around.rebalances};
+  const GroupContext context{around.scheduler, around.catalog,    around.random,    around.settings,
+                             around.topics,    around.background, around.rebalances};
   const auto group = std::make_shared<Group>(context, "group", std::move(record));
   const auto topics = group->subscribed_topics();
   std::size_t topic_bytes = 0;
