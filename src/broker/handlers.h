@@ -10,16 +10,22 @@
 #include "broker/broker.h"
 #include "kafka/messages/add_offsets_to_txn.h"
 #include "kafka/messages/add_partitions_to_txn.h"
+#include "kafka/messages/alter_configs.h"
 #include "kafka/messages/api_versions.h"
+#include "kafka/messages/consumer_group_describe.h"
+#include "kafka/messages/consumer_group_heartbeat.h"
+#include "kafka/messages/create_partitions.h"
 #include "kafka/messages/create_topics.h"
 #include "kafka/messages/delete_groups.h"
 #include "kafka/messages/delete_records.h"
 #include "kafka/messages/delete_topics.h"
+#include "kafka/messages/describe_configs.h"
 #include "kafka/messages/describe_groups.h"
 #include "kafka/messages/end_txn.h"
 #include "kafka/messages/fetch.h"
 #include "kafka/messages/find_coordinator.h"
 #include "kafka/messages/heartbeat.h"
+#include "kafka/messages/incremental_alter_configs.h"
 #include "kafka/messages/init_producer_id.h"
 #include "kafka/messages/join_group.h"
 #include "kafka/messages/leave_group.h"
@@ -35,10 +41,11 @@
 
 namespace penstock::broker {
 
-// Who asks, for the answers that depend on it.
+// Who asks, for the answers that depend on it or wait.
 struct Caller {
   std::string client_id;
-  std::string host;
+  Client& client;
+  std::size_t request_bytes;
 };
 
 // What a client is told when the log could not do something.
@@ -58,13 +65,23 @@ Task<kafka::CreateTopicsResponse> answer(Broker& broker, const kafka::CreateTopi
                                          std::int16_t version);
 Task<kafka::DeleteTopicsResponse> answer(Broker& broker, const kafka::DeleteTopicsRequest& request,
                                          std::int16_t version);
+Task<kafka::CreatePartitionsResponse> answer(Broker& broker,
+                                             const kafka::CreatePartitionsRequest& request,
+                                             std::int16_t version);
+Task<kafka::DescribeConfigsResponse> answer(Broker& broker,
+                                            const kafka::DescribeConfigsRequest& request,
+                                            std::int16_t version);
+Task<kafka::AlterConfigsResponse> answer(Broker& broker, const kafka::AlterConfigsRequest& request,
+                                         std::int16_t version);
+Task<kafka::IncrementalAlterConfigsResponse> answer(
+    Broker& broker, const kafka::IncrementalAlterConfigsRequest& request, std::int16_t version);
 Task<kafka::DeleteRecordsResponse> answer(Broker& broker, const kafka::DeleteRecordsRequest& request,
                                           std::int16_t version);
 // The records are views into the request's frame, which must stay until this has ended.
 Task<kafka::ProduceResponse> answer(Broker& broker, const kafka::ProduceRequest& request,
                                     std::int16_t version);
 Task<kafka::FetchResponse> answer(Broker& broker, const kafka::FetchRequest& request,
-                                  std::int16_t version);
+                                  std::int16_t version, const Caller& caller);
 Task<kafka::ListOffsetsResponse> answer(Broker& broker, const kafka::ListOffsetsRequest& request,
                                         std::int16_t version);
 Task<kafka::FindCoordinatorResponse> answer(Broker& broker,
@@ -73,7 +90,7 @@ Task<kafka::FindCoordinatorResponse> answer(Broker& broker,
 Task<kafka::JoinGroupResponse> answer(Broker& broker, const kafka::JoinGroupRequest& request,
                                       std::int16_t version, const Caller& caller);
 Task<kafka::SyncGroupResponse> answer(Broker& broker, const kafka::SyncGroupRequest& request,
-                                      std::int16_t version);
+                                      std::int16_t version, const Caller& caller);
 Task<kafka::HeartbeatResponse> answer(Broker& broker, const kafka::HeartbeatRequest& request,
                                       std::int16_t version);
 Task<kafka::LeaveGroupResponse> answer(Broker& broker, const kafka::LeaveGroupRequest& request,
@@ -90,6 +107,12 @@ Task<kafka::ListGroupsResponse> answer(Broker& broker, const kafka::ListGroupsRe
                                        std::int16_t version);
 Task<kafka::DeleteGroupsResponse> answer(Broker& broker, const kafka::DeleteGroupsRequest& request,
                                          std::int16_t version);
+Task<kafka::ConsumerGroupHeartbeatResponse> answer(Broker& broker,
+                                                   const kafka::ConsumerGroupHeartbeatRequest& request,
+                                                   std::int16_t version, const Caller& caller);
+Task<kafka::ConsumerGroupDescribeResponse> answer(Broker& broker,
+                                                  const kafka::ConsumerGroupDescribeRequest& request,
+                                                  std::int16_t version);
 
 Task<kafka::InitProducerIdResponse> answer(Broker& broker, const kafka::InitProducerIdRequest& request,
                                            std::int16_t version);

@@ -28,7 +28,7 @@ struct ConsumeOptions {
   std::string topic;
   std::string offset = "beginning";
   std::optional<std::int32_t> partition;
-  std::optional<std::uint64_t> count;
+  std::optional<std::int64_t> count;
   bool follow = false;
   bool exit_at_end = false;
   std::string group;
@@ -181,7 +181,7 @@ class ConsumeRun {
   Result<bool> read_some() {
     if (options_.count == 0) return false;
     const auto patience = member_ ? std::min(kLongestWait, member_->keep_alive_in()) : kLongestWait;
-    const Result<bool> goes_on =
+    Result<bool> goes_on =
         consumer_.poll(patience, [this](std::int32_t partition, const kafka::RecordView& record) {
           return show(partition, record);
         });
@@ -199,7 +199,7 @@ class ConsumeRun {
     format_.append(output_, options_.topic, partition, record);
     ++shown_;
     shown_bytes_ += output_.size() - before;
-    return !options_.count || shown_ < *options_.count;
+    return !options_.count || std::cmp_less(shown_, *options_.count);
   }
 
   // Writes what has collected. While nobody takes it, signals and the group are not forgotten.
@@ -301,10 +301,13 @@ void add_range_options(CLI::App& command, ConsumeOptions& options) {
       ->type_name("beginning|end|N|-N|2026-11-29T08:00:00Z|@MILLISECONDS")
       ->check(check_offset)
       ->capture_default_str();
-  CLI::Option* partition = command.add_option("--partition", options.partition, "Only this one")
-                               ->type_name("N")
-                               ->check(CLI::NonNegativeNumber.description(""));
-  command.add_option("--count", options.count, "End after so many messages")->type_name("N");
+  CLI::Option* partition =
+      command.add_option("--partition", options.partition, "Only this one")
+          ->type_name("N")
+          ->check(CLI::Range(0, std::numeric_limits<std::int32_t>::max()).description(""));
+  command.add_option("--count", options.count, "End after so many messages")
+      ->type_name("N")
+      ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()).description(""));
   CLI::Option* follow =
       command.add_flag("--follow", options.follow,
                        "Wait for more at the end; the default with --group and with --offset end");

@@ -190,7 +190,7 @@ Result<bool> Consumer::poll(milliseconds patience, const Visit& visit) {
   for (const std::int32_t leader : wait(patience)) {
     if (interrupt_ != nullptr && interrupt_->is_requested())
       return fail(ErrorCode::kClosed, "interrupted");
-    const Result<bool> goes_on = take_answer(leader, visit);
+    Result<bool> goes_on = take_answer(leader, visit);
     if (!goes_on || !*goes_on) return goes_on;
   }
   return true;
@@ -218,7 +218,7 @@ Result<bool> Consumer::take_answer(std::int32_t leader, const Visit& visit) {
     partition.give_up.reset();
     backoff_.reset();
     const bool is_first = index == request.partitions.front();
-    const Result<bool> goes_on = take_partition(partition, taken, is_first, visit);
+    Result<bool> goes_on = take_partition(partition, taken, is_first, visit);
     if (!goes_on || !*goes_on) return goes_on;
   }
   return true;
@@ -239,7 +239,7 @@ Result<bool> Consumer::take_partition(Partition& partition, const Answer& answer
       partition.position = *partition.end;
       return true;
     }
-    const Result<bool> goes_on = visit(answer.partition_index, **record);
+    Result<bool> goes_on = visit(answer.partition_index, **record);
     if (!goes_on) return goes_on;
     partition.position = (*record)->offset + 1;
     if (!*goes_on) return false;

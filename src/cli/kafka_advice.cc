@@ -27,7 +27,7 @@ Meaning meaning_of(KafkaError error) {
       return {ErrorCode::kInvalidArgument,
               "the cluster has too few brokers for its default replication factor"};
     case KafkaError::kInvalidConfig:
-      return {ErrorCode::kInvalidArgument, "correct or leave out what was given with --config"};
+      return {ErrorCode::kInvalidArgument, "correct or leave out that setting"};
     case KafkaError::kOffsetOutOfRange:
       return {ErrorCode::kOutOfRange, "`penstock topic describe` shows the first and the last offset"};
     case KafkaError::kMessageTooLarge:

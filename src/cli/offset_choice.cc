@@ -98,7 +98,7 @@ Result<Offsets> choose_offsets(KafkaCluster& cluster, const KafkaCluster::Topic&
     return cluster.list_offsets(topic, timestamp, isolation, deadline);
   };
   if (choice.kind == Kind::kBeginning) return list(kafka::kEarliestTimestamp);
-  const auto latest = list(kafka::kLatestTimestamp);
+  auto latest = list(kafka::kLatestTimestamp);
   if (!latest || choice.kind == Kind::kEnd) return latest;
   if (choice.kind == Kind::kTime) {
     auto offsets = list(choice.number);
@@ -108,7 +108,7 @@ Result<Offsets> choose_offsets(KafkaCluster& cluster, const KafkaCluster::Topic&
     }
     return offsets;
   }
-  const auto earliest = list(kafka::kEarliestTimestamp);
+  auto earliest = list(kafka::kEarliestTimestamp);
   if (!earliest) return earliest;
   Offsets offsets;
   for (const auto& [partition, end] : *latest) {

@@ -296,7 +296,7 @@ void add_message_options(CLI::App& command, ProduceOptions& options) {
       .add_option("--partition", options.partition,
                   "For all messages; else keys decide, as with the Java client (murmur2)")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber.description(""));
+      ->check(CLI::Range(0, std::numeric_limits<std::int32_t>::max()).description(""));
 }
 
 void add_sending_options(CLI::App& command, ProduceOptions& options) {

@@ -325,7 +325,7 @@ milliseconds Producer::next_step_in() const {
   auto next = now + std::chrono::hours(1);
   bool waits = false;  // for the pause before a retry
   for (const auto& [index, partition] : partitions_) {
-    if (partition.open) next = std::min(next, partition.opened_at + options_.linger);
+    if (partition.open && !failure_) next = std::min(next, partition.opened_at + options_.linger);
     waits |= !partition.ready.empty() && !requests_.contains(partition.leader);
   }
   if (waits && !failure_) next = std::min(next, std::max(now, no_sooner_than_));

@@ -50,24 +50,16 @@ std::string_view to_string(GroupState state) {
   return "Unknown";
 }
 
-void Group::Deadline::start_by(Instant when) {
-  if (is_running() && when_ <= when) return;
-  cancel();
-  when_ = when;
-  start(when);
-}
-
-Group::Group(GroupContext context, std::string id) : context_(context), id_(std::move(id)) {}
+Group::Group(GroupContext context, std::string id) : GroupBase(context, std::move(id)) {}
 
 Group::Group(GroupContext context, std::string id, GroupRecord record)
-    : context_(context),
-      id_(std::move(id)),
+    : GroupBase(context, std::move(id)),
       generation_(record.generation),
       protocol_type_(std::move(record.protocol_type)),
       protocol_(std::move(record.protocol)),
       leader_(std::move(record.leader)),
-      changed_ms_(record.changed_ms),
-      is_kept_(true) {
+      changed_ms_(record.changed_ms) {
+  has_record_ = true;
   for (MemberRecord& from : record.members) {
     Member member;
     member.id = from.member_id;
@@ -101,6 +93,10 @@ GroupRecord Group::to_record() const {
                               .assignment = member.assignment});
   }
   return record;
+}
+
+std::shared_ptr<GroupBase> Group::again() const {
+  return std::make_shared<Group>(context_, id_, to_record());
 }
 
 // --- Who may speak -------------------------------------------------------------------------------
@@ -179,7 +175,8 @@ KafkaError Group::heartbeat(const MemberIdentity& member, std::int32_t generatio
                                                    : KafkaError::kNone;
 }
 
-KafkaError Group::check_commit(const MemberIdentity& member, std::int32_t generation) {
+KafkaError Group::check_commit(const OffsetsCaller& caller) {
+  const auto& [member, generation, knows_epochs] = caller;
   if (ended_) return *ended_;
   // From a consumer without a group, or an operator.
   if (generation < 0 && state_ == GroupState::kEmpty) return KafkaError::kNone;

@@ -399,6 +399,18 @@ TEST(GoldenValues, EveryFieldOfOffsetFetchRequestVersion8) {
   EXPECT_EQ(golden<OffsetFetchRequest>(8), expected);
 }
 
+TEST(GoldenValues, EveryFieldOfOffsetFetchRequestVersion9) {
+  const OffsetFetchRequest expected{
+      .groups = {{.group_id = "grün-3",
+                  .member_id = "str-4",
+                  .member_epoch = 70005,
+                  .topics =
+                      std::vector<OffsetFetchRequest::GroupTopic>{
+                          {.name = "str-8", .partition_indexes = {-70010}}}}},
+      .require_stable = true};
+  EXPECT_EQ(golden<OffsetFetchRequest>(9), expected);
+}
+
 TEST(GoldenValues, EveryFieldOfOffsetFetchResponseVersion7) {
   const OffsetFetchResponse expected{
       .throttle_time_ms = 70001,

@@ -140,17 +140,26 @@ class BrokerMachine : public SimMachine {
   Result<std::optional<typename Request::Response>> try_ask(const Request& request,
                                                             std::int16_t version,
                                                             std::size_t shard = 0) {
-    return scheduler.run(exchange<Request>(frame_of(request, version), version, shard));
+    return scheduler.run(exchange<Request>(frame_of(request, version), version, shard, client(shard)));
   }
   // `background` must stay until the answer is there.
   template <typename Request>
   void start_asking(BackgroundAnswer<typename Request::Response>& background, const Request& request,
                     std::int16_t version, std::size_t shard = 0) {
-    scheduler.spawn(exchange_beside<Request>(background, frame_of(request, version), version, shard));
+    start_asking(background, request, version, shard, client(shard));
+  }
+  // On a connection of its own.
+  template <typename Request>
+  void start_asking(BackgroundAnswer<typename Request::Response>& background, const Request& request,
+                    std::int16_t version, std::size_t shard, Client& asker) {
+    scheduler.spawn(
+        exchange_beside<Request>(background, frame_of(request, version), version, shard, asker));
   }
   Result<std::optional<kafka::ByteChain>> handle(ByteView frame) {
-    return scheduler.run(broker().handle(SharedSlice::copy_of(frame), kClientHost));
+    return scheduler.run(broker().handle(SharedSlice::copy_of(frame), client(0)));
   }
+  // The connection of those who have none of their own.
+  Client& client(std::size_t shard) { return shards_[shard]->client; }
 
   void sleep(Duration delay) { scheduler.run(sleep_for(scheduler, delay)); }
 
@@ -230,6 +239,7 @@ class BrokerMachine : public SimMachine {
     Random random;
     log::SegmentPool pool;
     Broker broker;
+    Client client{.host = kClientHost};
   };
 
   static std::string pool_directory(std::size_t shard) {
@@ -249,9 +259,9 @@ class BrokerMachine : public SimMachine {
   template <typename Request>
   Task<Result<std::optional<typename Request::Response>>> exchange(SharedSlice frame,
                                                                    std::int16_t version,
-                                                                   std::size_t shard) {
+                                                                   std::size_t shard, Client& asker) {
     using Answer = std::optional<typename Request::Response>;
-    auto answered = co_await broker(shard).handle(std::move(frame), kClientHost);
+    auto answered = co_await broker(shard).handle(std::move(frame), asker);
     if (!answered) co_return Unexpected(answered.error());
     if (!*answered) co_return Answer();
     answers_.push_back((*answered)->flatten());
@@ -262,8 +272,9 @@ class BrokerMachine : public SimMachine {
   }
   template <typename Request>
   Task<void> exchange_beside(BackgroundAnswer<typename Request::Response>& background,
-                             SharedSlice frame, std::int16_t version, std::size_t shard) {
-    background.outcome = co_await exchange<Request>(std::move(frame), version, shard);
+                             SharedSlice frame, std::int16_t version, std::size_t shard,
+                             Client& asker) {
+    background.outcome = co_await exchange<Request>(std::move(frame), version, shard, asker);
   }
   static Task<void> sleep_for(Scheduler& scheduler, Duration delay) {
     co_await scheduler.sleep_for(delay);

@@ -14,6 +14,7 @@
 #include "kafka/messages/metadata.h"
 #include "kafka/messages/produce.h"
 #include "kafka/record.h"
+#include "server/address.h"
 
 namespace penstock::cli {
 

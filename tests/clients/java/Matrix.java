@@ -69,6 +69,9 @@ public final class Matrix {
         }
     }
 
+    private static final String STRATEGY = "partition.assignment.strategy=";
+    private static final String NEW_PROTOCOL = "group.protocol=consumer";
+
     private void addTo(Map<String, Clients.Work> steps) {
         for (String codec : List.of("none", "gzip", "snappy", "lz4", "zstd")) {
             steps.put("messages_sent_with_" + codec + "_come_back_as_they_were_sent", () -> roundTrip(codec));
@@ -78,8 +81,14 @@ public final class Matrix {
         steps.put("a_batch_that_is_too_large_is_refused", this::aBatchThatIsTooLargeIsRefused);
         steps.put("a_consumer_seeks_pauses_and_commits", this::aConsumerSeeksPausesAndCommits);
         steps.put("offsets_are_found_by_time", this::offsetsAreFoundByTime);
-        steps.put("members_share_a_topic_eagerly", () -> membersShareATopic("eager", Member.RANGE));
-        steps.put("members_share_a_topic_cooperatively", () -> membersShareATopic("cooperative", Member.COOPERATIVE));
+        steps.put("members_share_a_topic_eagerly", () -> membersShareATopic("eager", STRATEGY + Member.RANGE));
+        steps.put("members_share_a_topic_cooperatively",
+            () -> membersShareATopic("cooperative", STRATEGY + Member.COOPERATIVE));
+        for (String assignor : List.of("uniform", "range")) {
+            steps.put("members_of_the_new_protocol_share_a_topic_by_" + assignor,
+                () -> membersShareATopic("new-" + assignor, NEW_PROTOCOL, "group.remote.assignor=" + assignor));
+        }
+        steps.put("a_static_member_of_the_new_protocol_returns", this::aStaticMemberOfTheNewProtocolReturns);
         steps.put("a_static_member_returns_without_a_rebalance", this::aStaticMemberReturns);
         steps.put("a_static_member_is_fenced_by_its_double", this::aStaticMemberIsFenced);
         steps.put("a_static_member_is_removed_by_an_operator", this::aStaticMemberIsRemoved);
@@ -235,26 +244,54 @@ public final class Matrix {
         });
     }
 
-    private void membersShareATopic(String name, String assignor) throws Exception {
+    private void membersShareATopic(String name, String... settings) throws Exception {
         String topic = clients.newTopic("group-" + name, Clients.PARTITIONS);
-        String setting = "partition.assignment.strategy=" + assignor;
         clients.sendNumbers(topic, 0, 40);
-        Member first = member(topic, setting);
+        Member first = member(topic, settings);
         waitForShares(first);
-        Member second = member(topic, setting);
+        Member second = member(topic, settings);
         waitForShares(first, second);
         clients.sendNumbers(topic, 40, 40);
         waitForNumbers(80, first, second);
 
         second.die();
         waitForShares(first);
-        Member third = member(topic, setting);
+        Member third = member(topic, settings);
         waitForShares(first, third);
         first.leave();
         waitForShares(third);
         clients.sendNumbers(topic, 80, 40);
         waitForNumbers(120, first, second, third);
         third.leave();
+    }
+
+    // It says that it will be back; one that was killed has to wait until its session has ended.
+    private void aStaticMemberOfTheNewProtocolReturns() throws Exception {
+        String topic = clients.newTopic("new-static", Clients.PARTITIONS);
+        Member first = member(topic, NEW_PROTOCOL, instance("one"));
+        Member second = member(topic, NEW_PROTOCOL, instance("two"));
+        waitForShares(first, second);
+        Set<Integer> share = second.partitions;
+        int epoch = first.generation;
+        second.leave();
+        second = member(topic, NEW_PROTOCOL, instance("two"));
+        waitForShares(first, second);
+        Clients.checkEqual(share, second.partitions);
+        Clients.checkEqual(epoch, first.generation);
+        Clients.checkEqual(epoch, second.generation);
+
+        String group = topic + "-group";
+        ConsumerGroupDescription described =
+            clients.admin.describeConsumerGroups(List.of(group)).describedGroups().get(group).get();
+        Clients.checkEqual("Consumer", described.type().toString());
+        Clients.checkEqual(2, described.members().size());
+        Set<Integer> sizes = described.members().stream()
+            .map(m -> m.assignment().topicPartitions().size()).collect(Collectors.toSet());
+        Clients.checkEqual(Set.of(Clients.PARTITIONS / 2), sizes);
+        clients.sendNumbers(topic, 0, 40);
+        waitForNumbers(40, first, second);
+        first.leave();
+        second.leave();
     }
 
     private static String instance(String id) {

@@ -99,6 +99,11 @@ final class Member {
         for (int i = 3; i < words.length; ++i) {
             properties.put(words[i].split("=", 2)[0], words[i].split("=", 2)[1]);
         }
+        if ("consumer".equals(properties.get("group.protocol"))) {
+            // The broker decides.
+            properties.remove("session.timeout.ms");
+            properties.remove("heartbeat.interval.ms");
+        }
 
         AtomicBoolean mustLeave = new AtomicBoolean();
         Thread watch = new Thread(() -> {
