@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ranges>
 
+#include "kafka/consumer_protocol.h"
 #include "kafka/reader.h"
 
 namespace penstock::group {
@@ -11,14 +12,14 @@ namespace {
 
 using kafka::KafkaError;
 
-constexpr std::string_view kConsumerProtocolType = "consumer";
-
 std::int64_t to_ms(Duration duration) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
 }
 
-// The topics of a ConsumerProtocolSubscription: after the version they come first, in all versions.
+}  // namespace
+
 std::optional<std::set<std::string>> topics_of(ByteView subscription) {
+  // After the version they come first, in all versions.
   kafka::Reader reader(subscription);
   (void)reader.integer<std::int16_t>();
   const auto count = reader.array_count(/*compact=*/false);
@@ -30,8 +31,6 @@ std::optional<std::set<std::string>> topics_of(ByteView subscription) {
   if (!reader.ok() || !count) return std::nullopt;
   return topics;
 }
-
-}  // namespace
 
 const std::vector<std::byte>& metadata_in(std::string_view protocol,
                                           const std::vector<Protocol>& spoken) {
@@ -152,7 +151,7 @@ void Group::set_protocols(Member& member, std::vector<Protocol> protocols) {
 }
 
 std::optional<std::set<std::string>> Group::subscribed_topics() const {
-  if (members_.empty() || protocol_type_ != kConsumerProtocolType) return std::nullopt;
+  if (members_.empty() || protocol_type_ != kafka::kConsumerProtocolType) return std::nullopt;
   std::set<std::string> all;
   for (const Member& member : members_ | std::views::values) {
     if (member.protocols.empty()) return std::nullopt;

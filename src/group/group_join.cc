@@ -5,6 +5,7 @@
 
 #include "group/group.h"
 #include "group/member_id.h"
+#include "kafka/consumer_protocol.h"
 
 namespace penstock::group {
 
@@ -14,6 +15,16 @@ using kafka::KafkaError;
 
 // How long a member that was in no generation yet may wait for its first one (KIP-394).
 constexpr Duration kNewMemberTimeout = std::chrono::minutes(5);
+
+// Whether a member that comes back with `now` can keep what it was assigned for `before`. The Java
+// client also writes what it owns and since which generation, and has forgotten both after a restart:
+// of consumers only the topics count.
+bool asks_for_the_same(const std::optional<std::string>& protocol_type, ByteView before, ByteView now) {
+  if (std::ranges::equal(before, now)) return true;
+  if (protocol_type != kafka::kConsumerProtocolType) return false;
+  const auto topics = topics_of(before);
+  return topics && topics == topics_of(now);
+}
 
 }  // namespace
 
@@ -137,7 +148,8 @@ Task<JoinAnswer> Group::join_in_place_of(std::string old_id, JoinRequest request
   const std::vector<Protocol> earlier = member.protocols;
   set_protocols(member, request.protocols);
   const bool goes_on = choose_protocol() == protocol_ &&
-                       metadata_in(*protocol_, member.protocols) == metadata_in(*protocol_, earlier);
+                       asks_for_the_same(protocol_type_, metadata_in(*protocol_, earlier),
+                                         metadata_in(*protocol_, member.protocols));
   if (!goes_on) co_return co_await update_member(member, std::move(request));
 
   member.client_id = std::move(request.client_id);

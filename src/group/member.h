@@ -3,9 +3,11 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "base/bytes.h"
 #include "group/requests.h"
 #include "task/sync.h"
 
@@ -38,6 +40,9 @@ class Parked {
 // What somebody says in a protocol; empty when he does not speak it.
 const std::vector<std::byte>& metadata_in(std::string_view protocol,
                                           const std::vector<Protocol>& spoken);
+
+// The topics of what is a ConsumerProtocolSubscription; nullopt if it is none.
+std::optional<std::set<std::string>> topics_of(ByteView subscription);
 
 struct Member {
   std::string id;

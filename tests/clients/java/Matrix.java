@@ -301,6 +301,8 @@ public final class Matrix {
     private void aStaticMemberReturns() throws Exception {
         String topic = clients.newTopic("static", Clients.PARTITIONS);
         Member first = member(topic, instance("one"), "session.timeout.ms=30000");
+        // The first one joins again when the second does, and then also says what it owned.
+        waitForShares(first);
         Member second = member(topic, instance("two"), "session.timeout.ms=30000");
         waitForShares(first, second);
         Set<Integer> share = second.partitions;
