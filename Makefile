@@ -45,6 +45,10 @@ serve: build ## Build and start the server on 127.0.0.1:9092, data in ./data (mo
 test: build ## Build and run every test
 	ctest --test-dir build/release --output-on-failure -j $(JOBS)
 
+.PHONY: clients-java
+clients-java: build ## The Java client, two versions of it, against the server (needs a JDK and Maven)
+	@/usr/bin/python3 tests/clients/java_test.py || [ $$? -eq 77 ]
+
 .PHONY: asan
 asan: build/asan/build.ninja ## Unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	cmake --build --preset asan -j $(JOBS)

@@ -12,6 +12,9 @@ namespace penstock::bench {
 class Latencies {
  public:
   void add(std::chrono::nanoseconds sample) { samples_.push_back(sample.count()); }
+  void add_all(const Latencies& others) {
+    samples_.insert(samples_.end(), others.samples_.begin(), others.samples_.end());
+  }
   std::size_t count() const { return samples_.size(); }
 
   // In microseconds; `share` in (0, 1). The nearest rank.

@@ -110,6 +110,18 @@ double ServerProcess::cpu_seconds() const {
   return (user_ticks + system_ticks) / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
+std::uint64_t ServerProcess::status_bytes(std::string_view field) const {
+  constexpr std::uint64_t kBytesPerKb = 1024;
+  std::ifstream file(fmt::format("/proc/{}/status", pid_));
+  for (std::string word; file >> word;) {
+    if (word != field) continue;
+    std::uint64_t kb = 0;
+    file >> kb;
+    return kb * kBytesPerKb;
+  }
+  die("the server's memory is not known: it has ended");
+}
+
 double own_cpu_seconds() {
   rusage usage;
   ::getrusage(RUSAGE_SELF, &usage);

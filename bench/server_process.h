@@ -6,7 +6,9 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace penstock::bench {
@@ -24,14 +26,19 @@ class ServerProcess {
   // how long it took from the start until it was ready.
   std::chrono::nanoseconds restart_after_kill();
 
+  pid_t pid() const { return pid_; }
   const std::string& address() const { return address_; }
   // What it printed until it was ready.
   const std::string& banner() const { return banner_; }
+  // Memory that it has now, and the most that it had.
+  std::uint64_t resident_bytes() const { return status_bytes("VmRSS:"); }
+  std::uint64_t peak_resident_bytes() const { return status_bytes("VmHWM:"); }
   // User and system time so far, in seconds.
   double cpu_seconds() const;
 
  private:
   void start();
+  std::uint64_t status_bytes(std::string_view field) const;
 
   std::string directory_;
   std::vector<std::string> more_flags_;

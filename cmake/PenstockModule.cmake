@@ -1,8 +1,16 @@
+# What fuzz programs begin with; made again when the golden vectors change.
+set(PENSTOCK_FUZZ_SEEDS ${CMAKE_BINARY_DIR}/fuzz_seeds)
+execute_process(COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/scripts/fuzz_seeds ${PENSTOCK_FUZZ_SEEDS}
+                COMMAND_ERROR_IS_FATAL ANY)
+set_property(DIRECTORY ${CMAKE_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
+             ${CMAKE_SOURCE_DIR}/scripts/fuzz_seeds
+             ${CMAKE_SOURCE_DIR}/src/kafka/testdata/golden_vectors.txt)
+
 # penstock_module(NAME [DEPENDS target...]): src/NAME as the library penstock_NAME.
 #
 # Takes every *.cc of the folder. The files named *_test.cc become the test program NAME_test; each x_fuzz.cc
-# becomes the libFuzzer program NAME_x_fuzz, with a short run among the tests. A folder links only folders above
-# its line in the layer diagram.
+# becomes the libFuzzer program NAME_x_fuzz, with a short run among the tests that begins with the seeds of
+# scripts/fuzz_seeds. A folder links only folders above its line in the layer diagram.
 function(penstock_module name)
   cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
@@ -23,9 +31,15 @@ function(penstock_module name)
     target_link_libraries(${name}_${subject} PRIVATE penstock_${name})
     target_compile_options(${name}_${subject} PRIVATE -fsanitize=fuzzer-no-link)
     target_link_options(${name}_${subject} PRIVATE -fsanitize=fuzzer)
+    set(seeds ${PENSTOCK_FUZZ_SEEDS}/${name}_${subject}.seeds)
+    set(seed_inputs)
+    if(EXISTS ${seeds})
+      set(seed_inputs -seed_inputs=@${seeds})
+    endif()
     # Short and the same each time; scripts/fuzz runs them for long.
     add_test(NAME fuzz.${name}_${subject}
-             COMMAND ${name}_${subject} -seed=1 -runs=50000 -len_control=0 -max_total_time=20 -verbosity=0)
+             COMMAND ${name}_${subject} -seed=1 -runs=50000 -len_control=0 -max_total_time=20 -verbosity=0
+                     ${seed_inputs})
   endforeach()
 endfunction()
 

@@ -11,6 +11,7 @@ namespace {
 using std::chrono::microseconds;
 
 constexpr std::uint64_t kMostDeletions = 4;
+constexpr std::uint64_t kMostChanges = 4;
 constexpr std::uint64_t kScrubBytesPerSecond = 64 * kMiB;
 
 class Clients {
@@ -30,6 +31,7 @@ class Clients {
     if (activity_.scrubs && random.one_in(3)) start(scrub(any_partition()));
     if (activity_.searches_times && random.one_in(3)) start(search_times(any_partition()));
     if (activity_.compacts && random.one_in(3)) start(compact(any_partition()));
+    if (activity_.changes && random.one_in(3)) start(change_now_and_then());
     if (activity_.destroys && random.one_in(6)) start(destroy(any_partition()));
     while (clients_left_ > 0) co_await left_.wait();
   }
@@ -142,6 +144,13 @@ class Clients {
     while (is_producing()) {
       co_await pause(3000);
       co_await shard_.compact(index);
+    }
+  }
+
+  Task<void> change_now_and_then() {
+    for (std::uint64_t i = 0; i < kMostChanges && is_producing(); ++i) {
+      co_await pause(4000);
+      co_await shard_.change(any_partition());
     }
   }
 

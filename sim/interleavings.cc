@@ -25,13 +25,15 @@ enum class Command {
   kClose,
   kRead,
   kScrub,
-  kCompact
+  kCompact,
+  kChange
 };
-constexpr std::array kCommands = {Command::kPurge,  Command::kDeleteRecords, Command::kRetention,
-                                  Command::kDelete, Command::kRoll,          Command::kClose,
-                                  Command::kRead,   Command::kScrub,         Command::kCompact};
+constexpr std::array kCommands = {
+    Command::kPurge, Command::kDeleteRecords, Command::kRetention, Command::kDelete,  Command::kRoll,
+    Command::kClose, Command::kRead,          Command::kScrub,     Command::kCompact, Command::kChange};
 constexpr std::array<std::string_view, kCommands.size()> kNames = {
-    "purge", "delete records", "retention", "delete", "roll", "close", "read", "scrub", "compact"};
+    "purge", "delete records", "retention", "delete",  "roll",
+    "close", "read",           "scrub",     "compact", "change options"};
 
 // How long calls take: all as long, so that they complete in order; later ones shorter, so that they
 // overtake; or as drawn.
@@ -181,6 +183,7 @@ class Interleaving {
       case Command::kRead: begin(run, shard.read_all(0)); break;
       case Command::kScrub: begin(run, scrub(shard)); break;
       case Command::kCompact: begin(run, shard.compact(0)); break;
+      case Command::kChange: begin(run, shard.change(0)); break;
     }
   }
 

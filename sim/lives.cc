@@ -93,14 +93,9 @@ class LivesCampaign final : public Campaign {
   std::uint64_t full_cases() const override { return 200'000; }
   std::uint64_t test_cases() const override { return 2000; }
   std::vector<std::string_view> must_meet() const override {
-    return {"batches acknowledged",
-            "deaths in recovery",
-            "deletions from the beginning",
-            "rounds of retention",
-            "unacknowledged batches kept",
-            "bytes scrubbed",
-            "searches by time",
-            "partitions deleted and created"};
+    return {"batches acknowledged", "deaths in recovery",          "deletions from the beginning",
+            "rounds of retention",  "unacknowledged batches kept", "bytes scrubbed",
+            "searches by time",     "changes of options",          "partitions deleted and created"};
   }
   void run_case(std::uint64_t number, const CaseOptions& options, CaseResult& result) override {
     run_lives(number, LivesOptions{}, options, result);

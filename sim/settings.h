@@ -33,6 +33,7 @@ struct Activity {
   bool compacts = true;
   bool consumes = true;  // tailing and catching up
   bool searches_times = true;
+  bool changes = true;   // of options
   bool destroys = true;  // whole partitions, which are created again
   // Pauses are so many times as long: for devices that are.
   std::uint64_t pause_factor = 1;

@@ -260,6 +260,24 @@ Task<void> Shard::retain(std::size_t index, log::Retention keep) {
   counts().add("rounds of retention");
 }
 
+Task<void> Shard::change(std::size_t index) {
+  const auto partition = served_[index].partition;
+  Model& model = *served_[index].model;
+  if (!partition || model.is_being_destroyed()) co_return;
+  const std::uint32_t generation = model.generation();
+  log::PartitionOptions options = draw_topic(random(), world_.commit_policies);
+  if (random().coin()) options.segment_bytes /= 2;
+  if (random().one_in(3)) options.segment_age = std::chrono::milliseconds(1 + random().below(10));
+  served_[index].options = options;
+  auto changed = co_await partition->change(options);
+  if (model.generation() != generation) co_return;
+  if (!changed) {
+    note_error(index, changed.error(), "changing options");
+    co_return;
+  }
+  counts().add("changes of options");
+}
+
 Task<void> Shard::compact(std::size_t index) {
   const auto partition = served_[index].partition;
   if (!partition) co_return;

@@ -79,6 +79,8 @@ class Shard : public log::testing::LogShard {
   Task<void> delete_below(std::size_t index, Offset start);
   Task<void> retain(std::size_t index, log::Retention keep);
   Task<void> compact(std::size_t index);
+  // To options as another topic might have them.
+  Task<void> change(std::size_t index);
   // Deletes the partition, with everything, and creates it again.
   Task<void> destroy(std::size_t index);
 

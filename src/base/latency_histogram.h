@@ -1,7 +1,7 @@
 // LatencyHistogram: how often something took how long, in a fixed number of counters.
 //
-// The bounds are 1-2-5 steps from 50 us to 10 s: what a device takes, from a fast one to one that
-// hangs. Threading: one thread at a time.
+// The bounds are 1-2-5 steps from 5 us to 10 s: from what a system call takes to a device that hangs.
+// Threading: one thread at a time.
 #pragma once
 
 #include <algorithm>
@@ -14,9 +14,9 @@ namespace penstock {
 class LatencyHistogram {
  public:
   // The largest latency that each counter counts, in microseconds; one more counter has the rest.
-  static constexpr std::array<std::int64_t, 17> kBoundsUs = {
-      50,     100,     200,     500,     1'000,     2'000,     5'000,     10'000,    20'000,
-      50'000, 100'000, 200'000, 500'000, 1'000'000, 2'000'000, 5'000'000, 10'000'000};
+  static constexpr std::array<std::int64_t, 20> kBoundsUs = {
+      5,      10,     20,     50,      100,     200,     500,       1'000,     2'000,     5'000,
+      10'000, 20'000, 50'000, 100'000, 200'000, 500'000, 1'000'000, 2'000'000, 5'000'000, 10'000'000};
 
   void add(std::chrono::nanoseconds latency) {
     const auto* bound = std::ranges::lower_bound(

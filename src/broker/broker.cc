@@ -5,6 +5,7 @@
 #include <ranges>
 
 #include "base/crc32c.h"
+#include "broker/catalog_metadata_store.h"
 #include "broker/handlers.h"
 #include "broker/upkeep.h"
 #include "kafka/message.h"
@@ -83,7 +84,7 @@ Broker::Broker(log::LogContext context, catalog::Catalog& catalog, const Setting
       settings_(settings),
       data_directory_(std::filesystem::absolute(data_directory).lexically_normal()),
       shard_(shard),
-      groups_(context_.scheduler, catalog, context_.random, settings_.groups),
+      groups_(context_.scheduler, catalog, context_.random, group_topics_, settings_.groups),
       producer_id_blocks_(context_.scheduler, catalog),
       producer_ids_(context_.scheduler, [this] { return take_producer_ids(); }),
       markers_(*this),
@@ -93,9 +94,12 @@ Broker::Broker(log::LogContext context, catalog::Catalog& catalog, const Setting
       fetch_sessions_(context_.scheduler, context_.random, settings_, stats_.fetch_sessions, shard),
       retention_(*this, delete_what_is_not_kept),
       scrubbing_(*this, scrub),
-      compaction_(*this, compact) {
+      compaction_(*this, compact),
+      waiting_(settings_.waiting, stats_),
+      answers_(context_.scheduler, settings_.answer_bytes) {
   if (shard != 0) return;
-  auto store = std::make_unique<FileMetadataStore>(context_.disk, data_directory + "/topics");
+  auto store = std::make_unique<CatalogMetadataStore>(context_.scheduler, context_.disk, catalog,
+                                                      data_directory + "/topics");
   controller_ = std::make_unique<Controller>(*this, std::move(store));
 }
 
@@ -109,8 +113,7 @@ Task<Result<void>> Broker::stop() { return controller_->stop(); }
 
 void Broker::release_waiting() {
   groups_.release_waiting();
-  releasing_fetches_ = true;
-  for (Event* waiting : waiting_fetches_) waiting->set();
+  released_.abort();
 }
 
 // --- Consumer groups and transactions of this shard ----------------------------------------------
@@ -170,9 +173,12 @@ Task<log::RecoveryReport> Broker::open_partitions(std::vector<PartitionPlace> pl
 
 Task<void> Broker::open_partition(PartitionPlace place, log::RecoveryReport& report) {
   const std::string name = place.id.to_string();
+  const PartitionKey key = place.key();
   auto recovered = co_await open_now(std::move(place));
   ++stats_.partitions_opened;
   if (recovered) {
+    stats_.scanned_bytes += recovered->scanned_bytes;
+    if (const PartitionRef opened = find_partition(key)) stats_.opened_bytes += opened->size_bytes();
     report.add(*recovered);
   } else {
     report.findings.push_back(fmt::format("{}: not served: {}", name, recovered.error().message()));
@@ -191,6 +197,24 @@ Task<Result<log::RecoveryReport>> Broker::open_now(PartitionPlace place) {
   log::RecoveryReport report = (*partition)->recovery_report();
   partitions_.emplace(key, std::move(*partition));
   co_return report;
+}
+
+// An error says that what is acknowledged from memory could not be written now: the partition or its
+// disk have told of that themselves, and the options hold all the same.
+Task<bool> Broker::change_partitions(std::vector<PartitionPlace> places) {
+  const auto change_one = [](PartitionRef partition, log::PartitionOptions options) -> Task<void> {
+    (void)co_await partition->change(options);
+  };
+  for (std::size_t first = 0; first < places.size(); first += kOpenAtOnce) {
+    std::vector<Task<void>> changes;
+    const std::size_t end = std::min(places.size(), first + kOpenAtOnce);
+    for (std::size_t i = first; i < end; ++i) {
+      if (PartitionRef partition = find_partition(places[i].key()))
+        changes.push_back(change_one(std::move(partition), places[i].options));
+    }
+    co_await join(context_.scheduler, std::move(changes));
+  }
+  co_return true;
 }
 
 // Who holds the old one meanwhile finds it closed, and it goes with the last of them. A closed
@@ -258,13 +282,13 @@ Task<Result<void>> Broker::close_partitions() {
 
 // --- Dispatch ------------------------------------------------------------------------------------
 
-Task<Result<Response>> Broker::handle(SharedSlice frame, std::string client_host) {
-  auto answered = co_await dispatch(std::move(frame), std::move(client_host));
+Task<Result<Response>> Broker::handle(SharedSlice frame, Client& client) {
+  auto answered = co_await dispatch(std::move(frame), client);
   if (!answered) ++stats_.refused_requests;
   co_return answered;
 }
 
-Task<Result<Response>> Broker::dispatch(SharedSlice frame, std::string client_host) {
+Task<Result<Response>> Broker::dispatch(SharedSlice frame, Client& client) {
   auto request = kafka::parse_request(frame.view());
   if (!request) co_return Unexpected(request.error());
   const kafka::RequestHeader& header = request->header;
@@ -283,7 +307,8 @@ Task<Result<Response>> Broker::dispatch(SharedSlice frame, std::string client_ho
                    version);
   }
 
-  const Caller caller{.client_id = header.client_id.value_or(""), .host = std::move(client_host)};
+  const Caller caller{
+      .client_id = header.client_id.value_or(""), .client = client, .request_bytes = frame.size()};
   ApiStats& stats = stats_.of(header.api_key);
   ++stats.requests;
   switch (header.api_key) {
@@ -295,6 +320,14 @@ Task<Result<Response>> Broker::dispatch(SharedSlice frame, std::string client_ho
       co_return co_await serve<kafka::CreateTopicsRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kDeleteTopics:
       co_return co_await serve<kafka::DeleteTopicsRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kCreatePartitions:
+      co_return co_await serve<kafka::CreatePartitionsRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kDescribeConfigs:
+      co_return co_await serve<kafka::DescribeConfigsRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kAlterConfigs:
+      co_return co_await serve<kafka::AlterConfigsRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kIncrementalAlterConfigs:
+      co_return co_await serve<kafka::IncrementalAlterConfigsRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kDeleteRecords:
       co_return co_await serve<kafka::DeleteRecordsRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kProduce:
@@ -325,6 +358,10 @@ Task<Result<Response>> Broker::dispatch(SharedSlice frame, std::string client_ho
       co_return co_await serve<kafka::ListGroupsRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kDeleteGroups:
       co_return co_await serve<kafka::DeleteGroupsRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kConsumerGroupHeartbeat:
+      co_return co_await serve<kafka::ConsumerGroupHeartbeatRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kConsumerGroupDescribe:
+      co_return co_await serve<kafka::ConsumerGroupDescribeRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kInitProducerId:
       co_return co_await serve<kafka::InitProducerIdRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kAddPartitionsToTxn:
@@ -333,6 +370,12 @@ Task<Result<Response>> Broker::dispatch(SharedSlice frame, std::string client_ho
       co_return co_await serve<kafka::AddOffsetsToTxnRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kEndTxn:
       co_return co_await serve<kafka::EndTxnRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kDescribeProducers:
+      co_return co_await serve<kafka::DescribeProducersRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kDescribeTransactions:
+      co_return co_await serve<kafka::DescribeTransactionsRequest>(*this, *request, stats, caller);
+    case kafka::ApiKey::kListTransactions:
+      co_return co_await serve<kafka::ListTransactionsRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kTxnOffsetCommit:
       co_return co_await serve<kafka::TxnOffsetCommitRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kOffsetForLeaderEpoch:

@@ -9,7 +9,6 @@
 // Threading: its shard's scheduler, except where said.
 #pragma once
 
-#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -17,13 +16,17 @@
 #include <string>
 #include <vector>
 
+#include "broker/answer_memory.h"
 #include "broker/broker_stats.h"
+#include "broker/client.h"
 #include "broker/controller.h"
 #include "broker/fetch_sessions.h"
+#include "broker/group_topics.h"
 #include "broker/partition_rounds.h"
 #include "broker/settings.h"
 #include "broker/topic_table.h"
 #include "broker/transaction_markers.h"
+#include "broker/waiting_requests.h"
 #include "group/coordinator.h"
 #include "kafka/byte_chain.h"
 #include "kafka/frame.h"
@@ -92,9 +95,9 @@ class Broker {
   // Handles one request frame (without its size). Requests of one connection are to be started in the
   // order in which they came, each before the one that came first has ended if the caller likes; their
   // answers go out in the same order. Nothing is answered to a Produce with acks=0. Errors: the
-  // connection cannot go on and is to be closed; the message is for the log. `client_host` is the
-  // address of who asks, for people.
-  Task<Result<std::optional<kafka::ByteChain>>> handle(SharedSlice frame, std::string client_host);
+  // connection cannot go on and is to be closed; the message is for the log. `client` outlives the
+  // call; when it has gone, its requests do not wait any longer, and are answered as they stand.
+  Task<Result<std::optional<kafka::ByteChain>>> handle(SharedSlice frame, Client& client);
 
   // Lets every waiting request (Fetch, JoinGroup, SyncGroup) be answered at once, now and from here on,
   // so that connections can end.
@@ -134,7 +137,12 @@ class Broker {
   Scheduler& controller_scheduler() { return *peers_.front().scheduler; }
 
   TopicTableRef topics() const { return topics_; }
-  void install(TopicTableRef topics) { topics_ = std::move(topics); }
+  // Another one after each change of them.
+  std::uint64_t topics_version() const { return topics_version_; }
+  void install(TopicTableRef topics) {
+    topics_ = std::move(topics);
+    ++topics_version_;
+  }
 
   // A partition of this shard; null when it is not open here.
   PartitionRef find_partition(const PartitionKey& key) const;
@@ -149,9 +157,16 @@ class Broker {
   // the partition; kFenced when it still refuses appends; the device's, and then it is not served until
   // it is opened again.
   Task<Result<Reopened>> reopen_partition(PartitionPlace place);
+  // Gives partitions of this shard other options, several at a time. One that is not served gets them
+  // when it is opened again.
+  Task<bool> change_partitions(std::vector<PartitionPlace> places);
   // Removes a partition of this shard and its files.
   Task<Result<void>> destroy_partition(PartitionKey key);
   const BrokerStats& stats() const { return stats_; }
+  void note_fetched(std::uint64_t batches, std::uint64_t bytes) {
+    stats_.fetched_batches += batches;
+    stats_.fetched_bytes += bytes;
+  }
   // Lets others run now and then, if there are many partitions.
   Task<PartitionCounts> count_partitions();
 
@@ -159,13 +174,13 @@ class Broker {
   Task<Result<void>> close_partitions();
 
   FetchSessions& fetch_sessions() { return fetch_sessions_; }
-
-  // Where waiting fetches stand, so that release_waiting() finds them.
-  std::list<Event*>& waiting_fetches() { return waiting_fetches_; }
-  bool is_releasing_fetches() const { return releasing_fetches_; }
+  WaitingRequests& waiting() { return waiting_; }
+  AnswerMemory& answers() { return answers_; }
+  // Aborted by release_waiting().
+  AbortSource& released() { return released_; }
 
  private:
-  Task<Result<std::optional<kafka::ByteChain>>> dispatch(SharedSlice frame, std::string client_host);
+  Task<Result<std::optional<kafka::ByteChain>>> dispatch(SharedSlice frame, Client& client);
   std::size_t coordinating_shard(const std::string& name) const;
   Task<Result<std::int64_t>> take_producer_ids();
   Task<void> open_partition(PartitionPlace place, log::RecoveryReport& report);
@@ -176,6 +191,7 @@ class Broker {
   std::string data_directory_;
   std::size_t shard_;
   std::vector<Peer> peers_;
+  GroupTopics group_topics_{*this};
   group::GroupCoordinator groups_;
   transaction::ProducerIdBlocks producer_id_blocks_;  // shard 0's are used
   transaction::ProducerIds producer_ids_;
@@ -183,6 +199,7 @@ class Broker {
   transaction::TransactionCoordinator transactions_;
   std::unique_ptr<Controller> controller_;  // shard 0's only
   TopicTableRef topics_ = std::make_shared<const TopicTable>();
+  std::uint64_t topics_version_ = 1;
   std::map<PartitionKey, PartitionRef> partitions_;
   std::set<PartitionKey> failed_;  // could not be opened
   BrokerStats stats_;
@@ -190,8 +207,9 @@ class Broker {
   PartitionRounds retention_;
   PartitionRounds scrubbing_;
   PartitionRounds compaction_;
-  std::list<Event*> waiting_fetches_;
-  bool releasing_fetches_ = false;
+  WaitingRequests waiting_;
+  AnswerMemory answers_;
+  AbortSource released_;
 };
 
 }  // namespace penstock::broker

@@ -47,8 +47,17 @@ struct BrokerStats {
   // Since the start: how many partitions were to be opened, and how many of them are done with.
   std::uint64_t partitions_to_open = 0;
   std::uint64_t partitions_opened = 0;
+  std::uint64_t opened_bytes = 0;   // of their segments
+  std::uint64_t scanned_bytes = 0;  // read to open them
   std::uint64_t reopened_partitions = 0;
   FetchSessionStats fetch_sessions;
+  // In answers to Fetch.
+  std::uint64_t fetched_batches = 0;
+  std::uint64_t fetched_bytes = 0;
+  // Requests that wait for something to happen, and those that would have and had no place.
+  std::uint64_t waiting_requests = 0;
+  std::uint64_t waiting_bytes = 0;
+  std::uint64_t refused_waits = 0;
 
   ApiStats& of(kafka::ApiKey key) {
     return apis[static_cast<std::size_t>(kafka::find_api(key) - kafka::kApis.begin())];

@@ -19,7 +19,7 @@ using std::chrono::seconds;
 // ---- ApiVersions
 
 TEST(ApiVersions, SaysWhatTheTableOfApisSays) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage);
   machine.start();
   for (std::int16_t version = 0; version <= 3; ++version) {
@@ -40,7 +40,7 @@ TEST(ApiVersions, SaysWhatTheTableOfApisSays) {
 }
 
 TEST(ApiVersions, InAnUnknownVersionIsAnsweredInVersion0) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage);
   machine.start();
   // Key 18, version 9, correlation id 77, no client id; the rest nobody here can read.
@@ -57,7 +57,7 @@ TEST(ApiVersions, InAnUnknownVersionIsAnsweredInVersion0) {
 }
 
 TEST(ApiVersions, AClientNameThatKafkaRefusesIsRefused) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage);
   machine.start();
   for (const std::string name : {"", "-a", "a-", "a b", "a/b", "a\n"}) {
@@ -77,7 +77,7 @@ std::vector<std::byte> bare_request(ApiKey key, std::int16_t version) {
 }
 
 TEST(BrokerRequest, AnUnknownApiOrVersionClosesTheConnection) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage);
   machine.start();
   const auto closes = [&machine](ApiKey key, std::int16_t version) {
@@ -95,7 +95,7 @@ TEST(BrokerRequest, AnUnknownApiOrVersionClosesTheConnection) {
 }
 
 TEST(BrokerRequest, WhateverIsAdvertisedHasAHandler) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage);
   machine.start();
   for (const kafka::ApiInfo& api : kafka::kApis) {
@@ -106,7 +106,7 @@ TEST(BrokerRequest, WhateverIsAdvertisedHasAHandler) {
 }
 
 TEST(BrokerRequest, BytesThatAreNoRequestCloseTheConnection) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage);
   machine.start();
   EXPECT_FALSE(machine.handle({}));
@@ -117,7 +117,7 @@ TEST(BrokerRequest, BytesThatAreNoRequestCloseTheConnection) {
 // ---- topics
 
 TEST(Topics, AreCreatedDescribedAndDeleted) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachineOptions options;
   options.settings.advertised_host = "broker.example";
   options.settings.node_id = 3;
@@ -146,7 +146,7 @@ TEST(Topics, AreCreatedDescribedAndDeleted) {
 }
 
 TEST(Topics, ADeletedNameCanBeUsedAgainAndIsEmpty) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage);
   machine.start();
   machine.create_topic("orders");
@@ -159,7 +159,7 @@ TEST(Topics, ADeletedNameCanBeUsedAgainAndIsEmpty) {
 }
 
 TEST(Topics, BadRequestsAreRefusedWithKafkasCodes) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachineOptions options;
   options.settings.max_partitions = 10;
   BrokerMachine machine(storage, options);
@@ -200,7 +200,7 @@ TEST(Topics, BadRequestsAreRefusedWithKafkasCodes) {
 }
 
 TEST(Topics, ValidateOnlyCreatesNothing) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage);
   machine.start();
   kafka::CreateTopicsRequest request;
@@ -216,7 +216,7 @@ TEST(Topics, ValidateOnlyCreatesNothing) {
 }
 
 TEST(Topics, AskingForAMissingOneCreatesItIfThatIsAllowed) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachineOptions options;
   options.settings.default_partitions = 3;
   BrokerMachine machine(storage, options);
@@ -236,8 +236,28 @@ TEST(Topics, AskingForAMissingOneCreatesItIfThatIsAllowed) {
   EXPECT_EQ(machine.ask(request, 9).topics[0].error_code, KafkaError::kUnknownTopicOrPartition);
 }
 
+TEST(Topics, AreFoundByIdWithAnEmptyNameBesideItOrNone) {
+  BrokerStorage storage;
+  BrokerMachine machine(storage);
+  machine.start();
+  machine.create_topic("a");
+  kafka::MetadataRequest request;
+  request.topics = {{.name = "a"}};
+  const kafka::Uuid id = machine.ask(request, 12).topics[0].topic_id;
+  const kafka::Uuid other{{std::byte{1}}};
+  for (const std::optional<std::string>& name : {std::optional<std::string>(), {""}}) {
+    request.topics = {{.topic_id = id, .name = name}, {.topic_id = other, .name = name}};
+    const auto response = machine.ask(request, 12);
+    EXPECT_EQ(response.topics[0].name, "a");
+    EXPECT_EQ(response.topics[0].error_code, KafkaError::kNone);
+    EXPECT_EQ(response.topics[1].name, std::nullopt);
+    EXPECT_EQ(response.topics[1].topic_id, other);
+    EXPECT_EQ(response.topics[1].error_code, KafkaError::kUnknownTopicId);
+  }
+}
+
 TEST(Topics, NullMeansAllOfThemAndEmptyMeansNoneExceptInVersion0) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage);
   machine.start();
   machine.create_topic("a");
@@ -253,11 +273,28 @@ TEST(Topics, NullMeansAllOfThemAndEmptyMeansNoneExceptInVersion0) {
 
 // ---- restarts
 
+TEST(Topics, AFullCatalogRefusesADeletionAndTheTopicIsServedAsBefore) {
+  BrokerStorage storage;
+  BrokerMachine machine(storage);
+  machine.start();
+  ASSERT_EQ(machine.create_topic("orders"), KafkaError::kNone);
+  machine.catalog().fail_with(Error(ErrorCode::kNoSpace, "full"));
+  kafka::DeleteTopicsRequest request;
+  request.topic_names = {"orders"};
+  const auto refused = machine.ask(request, 5).responses.at(0);
+  EXPECT_EQ(refused.error_code, KafkaError::kKafkaStorageError);
+  EXPECT_TRUE(refused.error_message->contains("DeleteRecords")) << *refused.error_message;
+  EXPECT_EQ(machine.produce("orders", batch_of({"x"})).error_code, KafkaError::kNone);
+  EXPECT_EQ(machine.create_topic("more"), KafkaError::kKafkaStorageError);
+  machine.catalog().fail_with(std::nullopt);
+  EXPECT_EQ(machine.delete_topic("orders"), KafkaError::kNone);
+}
+
 TEST(BrokerRestart, TopicsAndAcknowledgedRecordsAreThereAgain) {
   // So large that one batch has no next segment prepared.
   const BrokerMachineOptions options{.smallest_segment_bytes = 64 * kKiB};
   for (const bool clean : {true, false}) {
-    SimStorage storage;
+    BrokerStorage storage;
     {
       BrokerMachine machine(storage, options);
       machine.start();
@@ -288,7 +325,7 @@ TEST(BrokerRestart, TopicsAndAcknowledgedRecordsAreThereAgain) {
 
 TEST(BrokerRestart, ATopicThatWasBeingDeletedIsThereOrIsNot) {
   for (std::uint64_t step = 0; step < 60; ++step) {
-    SimStorage storage;
+    BrokerStorage storage;
     bool acknowledged = false;
     {
       BrokerMachine machine(storage);
@@ -314,7 +351,7 @@ TEST(BrokerRestart, ATopicThatWasBeingDeletedIsThereOrIsNot) {
 }
 
 TEST(BrokerRestart, APartitionThatCannotBeOpenedDoesNotKeepTheOthersFromBeingServed) {
-  SimStorage storage;
+  BrokerStorage storage;
   {
     BrokerMachine machine(storage);
     machine.start();
@@ -335,7 +372,7 @@ TEST(BrokerRestart, APartitionThatCannotBeOpenedDoesNotKeepTheOthersFromBeingSer
 // ---- FindCoordinator
 
 TEST(FindCoordinator, OfAGroupAndOfATransactionIsThisBroker) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage);
   machine.start();
   kafka::FindCoordinatorRequest request;

@@ -10,17 +10,6 @@ namespace {
 
 using kafka::KafkaError;
 
-TopicOutcome refuse(KafkaError error, std::string message) {
-  TopicOutcome outcome;
-  outcome.error = error;
-  outcome.message = std::move(message);
-  return outcome;
-}
-
-TopicOutcome storage_failure(const Error& error) {
-  return refuse(KafkaError::kKafkaStorageError, error.message());
-}
-
 kafka::Uuid random_uuid(Random& random) {
   kafka::Uuid id;
   store_le<std::uint64_t>(id.bytes, 0, random.next());
@@ -165,26 +154,29 @@ Task<TopicOutcome> Controller::create_topic(TopicSpec spec) {
 TopicOutcome Controller::check(const TopicSpec& spec) const {
   const TopicTableRef table = broker_.topics();
   if (!is_valid_topic_name(spec.name)) {
-    return refuse(KafkaError::kInvalidTopicException,
-                  "a topic name is 1 to 249 of a-z, A-Z, 0-9, '.', '_' and '-', and not '.' or '..'");
+    return TopicOutcome::refused(
+        KafkaError::kInvalidTopicException,
+        "a topic name is 1 to 249 of a-z, A-Z, 0-9, '.', '_' and '-', and not '.' or '..'");
   }
   if (const Topic* existing = table->find(spec.name)) {
-    TopicOutcome outcome =
-        refuse(KafkaError::kTopicAlreadyExists, fmt::format("topic {} exists", spec.name));
+    TopicOutcome outcome = TopicOutcome::refused(KafkaError::kTopicAlreadyExists,
+                                                 fmt::format("topic {} exists", spec.name));
     outcome.topic = *existing;
     return outcome;
   }
   if (spec.partition_count < 1) {
-    return refuse(KafkaError::kInvalidPartitions, "a topic has at least one partition");
+    return TopicOutcome::refused(KafkaError::kInvalidPartitions, "a topic has at least one partition");
   }
   if (table->partition_total() + spec.partition_count > broker_.settings().max_partitions) {
-    return refuse(KafkaError::kInvalidPartitions,
-                  fmt::format("{} more partitions would be more than broker.max_partitions = {}",
-                              spec.partition_count, broker_.settings().max_partitions));
+    return TopicOutcome::refused(
+        KafkaError::kInvalidPartitions,
+        fmt::format("{} more partitions would be more than broker.max_partitions = {}",
+                    spec.partition_count, broker_.settings().max_partitions));
   }
   TopicOutcome outcome;
   outcome.topic.name = spec.name;
   outcome.topic.partition_count = spec.partition_count;
+  outcome.topic.settings = spec.settings;
   return outcome;
 }
 
@@ -197,22 +189,11 @@ Task<TopicOutcome> Controller::create_now(TopicSpec spec) {
   topic.settings = spec.settings;
   topic.created_ms = broker_.scheduler().clock().wall_ms();
   if (auto forgotten = co_await forget_offsets(topic.name); !forgotten)
-    co_return storage_failure(forgotten.error());
+    co_return TopicOutcome::failed(forgotten.error());
   if (auto created = co_await store_->create(topic); !created)
-    co_return storage_failure(created.error());
+    co_return TopicOutcome::failed(created.error());
 
-  const std::size_t shard_count = broker_.peers().size();
-  std::vector<std::vector<PartitionPlace>> places(shard_count);
-  for (std::int32_t i = 0; i < topic.partition_count; ++i) {
-    places[topic.shard_of(i, shard_count)].push_back(place_of(topic, i));
-  }
-  log::RecoveryReport report;
-  std::vector<Task<void>> openings;
-  for (std::size_t shard = 0; shard < shard_count; ++shard) {
-    if (places[shard].empty()) continue;
-    openings.push_back(open_on(broker_, broker_.peer(shard), std::move(places[shard]), report));
-  }
-  co_await join(broker_.scheduler(), std::move(openings));
+  co_await open_partitions(topic, 0);
   co_await install_everywhere(broker_.topics()->with(topic));
   co_return outcome;
 }
@@ -223,7 +204,8 @@ Task<TopicOutcome> Controller::delete_topic(std::string name) {
   if (const Topic* topic = broker_.topics()->find(name)) {
     outcome = co_await delete_now(*topic);
   } else {
-    outcome = refuse(KafkaError::kUnknownTopicOrPartition, fmt::format("there is no topic {}", name));
+    outcome = TopicOutcome::refused(KafkaError::kUnknownTopicOrPartition,
+                                    fmt::format("there is no topic {}", name));
   }
   one_change_.release(1);
   co_return outcome;
@@ -231,7 +213,7 @@ Task<TopicOutcome> Controller::delete_topic(std::string name) {
 
 Task<TopicOutcome> Controller::delete_now(Topic topic) {
   if (auto removed = co_await store_->remove(topic); !removed)
-    co_return storage_failure(removed.error());
+    co_return TopicOutcome::failed(removed.error());
   // From here on it is gone, whatever happens to its files: load() sweeps what is left.
   co_await install_everywhere(broker_.topics()->without(topic.name));
   TopicOutcome outcome;
@@ -241,9 +223,9 @@ Task<TopicOutcome> Controller::delete_now(Topic topic) {
     const PartitionKey key{topic.id, i};
     auto destroy = [&peer, &key] { return peer.broker->destroy_partition(key); };
     auto destroyed = co_await call_on(broker_.scheduler(), *peer.scheduler, destroy);
-    if (!destroyed) outcome = storage_failure(destroyed.error());
+    if (!destroyed) outcome = TopicOutcome::failed(destroyed.error());
   }
-  if (auto swept = co_await store_->sweep(topic); !swept) outcome = storage_failure(swept.error());
+  if (auto swept = co_await store_->sweep(topic); !swept) outcome = TopicOutcome::failed(swept.error());
   outcome.topic = std::move(topic);
   co_return outcome;
 }

@@ -36,7 +36,7 @@ class DeleteRecords : public ::testing::Test {
     return machine_.ask(request, 7).topics.at(0).partitions.at(0);
   }
 
-  SimStorage storage_;
+  BrokerStorage storage_;
   BrokerMachine machine_;
 };
 

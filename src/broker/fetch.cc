@@ -178,8 +178,9 @@ Task<void> act_on(Broker& home, Watched& watched) {
   co_await call_on(home.scheduler(), *watched.owner->scheduler, act);
 }
 
-// Waits until any of the partitions has moved, the deadline has passed, or fetches are released.
-Task<void> wait_for_more(Broker& broker, std::vector<Part>& parts, Instant deadline) {
+// Waits until any of the partitions has moved, the deadline has passed, the client has gone, or waiting
+// requests are released.
+Task<void> wait_for_more(Broker& broker, Client& client, std::vector<Part>& parts, Instant deadline) {
   Event moved(broker.scheduler());
   std::map<Peer*, std::vector<Part*>> by_owner;
   for (Part& part : parts) by_owner[part.owner].push_back(&part);
@@ -189,12 +190,11 @@ Task<void> wait_for_more(Broker& broker, std::vector<Part>& parts, Instant deadl
     watched.push_back({owner, std::move(group), std::move(watch)});
   }
 
-  const auto waiting = broker.waiting_fetches().insert(broker.waiting_fetches().end(), &moved);
-  if (broker.is_releasing_fetches()) moved.set();
+  const AbortSource::Wake when_gone(&client.gone, moved);
+  const AbortSource::Wake when_released(&broker.released(), moved);
   for (Watched& one : watched) co_await act_on<watch_here>(broker, one);
   co_await moved.wait_until(deadline);
   for (Watched& one : watched) co_await act_on<unwatch_here>(broker, one);
-  broker.waiting_fetches().erase(waiting);
 }
 
 // Cuts what was found down to the response's limit, in request order; each shard had the whole budget.
@@ -233,24 +233,34 @@ FetchResponse::Partition respond(std::int32_t index, Part& part) {
   return response;
 }
 
+// What the answer may carry at most, if there is memory for it.
+std::uint64_t most_to_answer(const std::vector<Part>& parts, const FetchRequest& request,
+                             const Settings& settings) {
+  std::uint64_t asked_bytes = 0;
+  for (const Part& part : parts) asked_bytes += part.max_bytes;
+  return std::min({asked_bytes, as_bytes_limit(request.max_bytes), settings.max_fetch_bytes});
+}
+
 // Reads `topics`, as `request` says otherwise.
 Task<FetchResponse> fetch(Broker& broker, const FetchRequest& request,
-                          const std::vector<FetchRequest::Topic>& topics, std::int16_t version) {
+                          const std::vector<FetchRequest::Topic>& topics, std::int16_t version,
+                          const Caller& caller) {
   std::vector<Part> parts;
   for (const FetchRequest::Topic& topic : topics) {
     for (const FetchRequest::Partition& partition : topic.partitions) {
       parts.push_back(prepare(broker, topic, partition, request.isolation_level, version));
     }
   }
-  const std::uint64_t budget_bytes =
-      std::min(as_bytes_limit(request.max_bytes), broker.settings().max_fetch_bytes);
-  const std::uint64_t enough_bytes = std::min(as_bytes_limit(request.min_bytes), budget_bytes);
+  const std::uint64_t most_bytes = most_to_answer(parts, request, broker.settings());
   const Instant deadline =
       broker.scheduler().now() + std::chrono::milliseconds(std::max(0, request.max_wait_ms));
-  auto read = [budget_bytes](Broker& owner, std::vector<Part*>& here) {
-    return read_here(owner, here, budget_bytes);
+  AnswerMemory::Share memory;
+  auto read = [&memory](Broker& owner, std::vector<Part*>& here) {
+    return read_here(owner, here, memory.bytes());
   };
+  std::optional<WaitingRequests::Place> place;
   while (true) {
+    memory = co_await broker.answers().reserve(most_bytes);
     co_await on_owners(broker, parts, read);
     std::uint64_t found_bytes = 0;
     bool has_error = false;
@@ -258,12 +268,20 @@ Task<FetchResponse> fetch(Broker& broker, const FetchRequest& request,
       found_bytes += part.found.size_bytes;
       has_error = has_error || part.error != KafkaError::kNone;
     }
-    const bool done = parts.empty() || has_error || found_bytes >= enough_bytes ||
-                      broker.is_releasing_fetches() || broker.scheduler().now() >= deadline;
-    if (done) break;
-    co_await wait_for_more(broker, parts, deadline);
+    const std::uint64_t enough_bytes =
+        std::min(as_bytes_limit(request.min_bytes), std::max<std::uint64_t>(memory.bytes(), 1));
+    const bool is_cut_short = found_bytes > 0 && memory.bytes() < most_bytes;
+    const bool done = parts.empty() || has_error || found_bytes >= enough_bytes || is_cut_short ||
+                      broker.released().is_aborted() || caller.client.gone.is_aborted() ||
+                      broker.scheduler().now() >= deadline;
+    if (!done && !place) place = broker.waiting().enter(caller.client, caller.request_bytes);
+    if (done || !place) break;
+    for (Part& part : parts) part.found = {};
+    memory.shrink(0);
+    co_await wait_for_more(broker, caller.client, parts, deadline);
   }
-  cut(parts, budget_bytes);
+  cut(parts, memory.bytes());
+  for (const Part& part : parts) broker.note_fetched(part.found.batches.size(), part.found.size_bytes);
 
   FetchResponse response;
   auto next = parts.begin();
@@ -287,16 +305,17 @@ KafkaError check_leader_epoch(const Topic& topic, std::int32_t client_epoch) {
                                            : KafkaError::kUnknownLeaderEpoch;
 }
 
-Task<FetchResponse> answer(Broker& broker, const FetchRequest& request, std::int16_t version) {
+Task<FetchResponse> answer(Broker& broker, const FetchRequest& request, std::int16_t version,
+                           const Caller& caller) {
   const FetchTurn turn = broker.fetch_sessions().begin(request, version);
   FetchResponse response;
   response.error_code = turn.error;
   if (turn.error != KafkaError::kNone) co_return response;
   if (turn.is_incremental) {
     const std::vector<FetchRequest::Topic> wanted = turn.session->wanted();
-    response = co_await fetch(broker, request, wanted, version);
+    response = co_await fetch(broker, request, wanted, version, caller);
   } else {
-    response = co_await fetch(broker, request, request.topics, version);
+    response = co_await fetch(broker, request, request.topics, version, caller);
   }
   broker.fetch_sessions().finish(turn, response);
   co_return response;

@@ -95,7 +95,7 @@ class FetchSessionsTest : public ::testing::Test {
   }
   const FetchSessionStats& stats() { return machine_.broker().stats().fetch_sessions; }
 
-  SimStorage storage_;
+  BrokerStorage storage_;
   BrokerMachine machine_;
 };
 
@@ -358,7 +358,7 @@ TEST_F(FetchSessionsTest, HoldAPartitionOnceHoweverOftenItIsNamed) {
 }
 
 TEST(FetchSessions, OfOneShardAreNotThoseOfAnother) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachineOptions options;
   options.shard_count = 3;
   BrokerMachine machine(storage, options);

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include <string>
 #include <vector>
 
@@ -51,7 +53,7 @@ class Fetch : public ::testing::Test {
     return sizes;
   }
 
-  SimStorage storage_;
+  BrokerStorage storage_;
   BrokerMachine machine_;
 };
 
@@ -278,7 +280,7 @@ BrokerMachineOptions in_milliseconds() {
 }
 
 TEST(FetchEnd, NothingIsToldToAFetchThatEndedWhileItsTopicWasBeingDeleted) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage, in_milliseconds());
   machine.start();
   machine.create_topic("orders");
@@ -304,7 +306,7 @@ TEST(FetchEnd, NothingIsToldToAFetchThatEndedWhileItsTopicWasBeingDeleted) {
 }
 
 TEST(FetchEnd, NothingIsToldToAFetchThatEndsInTheTurnInWhichACommitDoes) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage, in_milliseconds());
   machine.start();
   machine.create_topic("orders");
@@ -337,10 +339,57 @@ TEST_F(Fetch, WaitingOnesAnswerWhenTheyAreReleased) {
   EXPECT_EQ(machine_.scheduler.now(), before) << "and none waits any more";
 }
 
+TEST_F(Fetch, WaitingOnesEndWhenTheirClientGoesAndOthersWaitOn) {
+  FetchRequest asked = request(Offset{0});
+  asked.max_wait_ms = 60'000;
+  Client gone{.host = "/192.0.2.2"};
+  BackgroundAnswer<FetchResponse> of_gone;
+  BackgroundAnswer<FetchResponse> of_other;
+  machine_.start_asking(of_gone, asked, 11, 0, gone);
+  machine_.start_asking(of_other, asked, 11);
+  machine_.sleep(std::chrono::seconds(1));
+  EXPECT_EQ(machine_.broker().stats().waiting_requests, 2U);
+  EXPECT_GT(machine_.broker().stats().waiting_bytes, 100U);
+  gone.gone.abort();
+  machine_.sleep(std::chrono::milliseconds(1));
+  ASSERT_TRUE(of_gone.is_there());
+  EXPECT_EQ(of_gone->responses[0].partitions[0].error_code, KafkaError::kNone);
+  EXPECT_FALSE(of_other.is_there());
+  EXPECT_EQ(machine_.broker().stats().waiting_requests, 1U);
+  machine_.sleep(std::chrono::seconds(60));
+  EXPECT_TRUE(of_other.is_there());
+  EXPECT_EQ(machine_.broker().stats().waiting_requests, 0U);
+  EXPECT_EQ(machine_.broker().stats().waiting_bytes, 0U);
+}
+
+TEST_F(Fetch, ThatFindsNoPlaceToWaitIsAnsweredAtOnce) {
+  machine_.settings().waiting = {.of_connection = 2, .of_shard = 3, .bytes_of_shard = kMiB};
+  FetchRequest asked = request(Offset{0});
+  asked.max_wait_ms = 60'000;
+  Client other{.host = "/192.0.2.2"};
+  std::array<BackgroundAnswer<FetchResponse>, 5> answers;
+  for (int i = 0; i < 3; ++i) machine_.start_asking(answers[static_cast<std::size_t>(i)], asked, 11);
+  for (int i = 3; i < 5; ++i)
+    machine_.start_asking(answers[static_cast<std::size_t>(i)], asked, 11, 0, other);
+  machine_.sleep(std::chrono::seconds(1));
+  EXPECT_FALSE(answers[0].is_there());
+  EXPECT_FALSE(answers[1].is_there());
+  EXPECT_TRUE(answers[2].is_there()) << "the third of its connection";
+  EXPECT_FALSE(answers[3].is_there());
+  EXPECT_TRUE(answers[4].is_there()) << "the fourth of the shard";
+  EXPECT_EQ(machine_.broker().stats().refused_waits, 2U);
+  machine_.sleep(std::chrono::seconds(60));
+
+  machine_.settings().waiting.bytes_of_shard = 10;
+  const Instant before = machine_.scheduler.now();
+  machine_.ask(asked, 11);
+  EXPECT_LT(machine_.scheduler.now() - before, std::chrono::seconds(1));
+}
+
 TEST_F(Fetch, DamageIsAnErrorAndNeverServed) {
   machine_.produce("orders", batch_of({"a"}));
   ASSERT_TRUE(machine_.stop());
-  SimStorage& storage = storage_;
+  BrokerStorage& storage = storage_;
   storage.flip_bit("/data/topics/orders/0/00000000000000000001.seg", log::kFirstCommit + 100, 1);
   machine_.disk.kill();
   BrokerMachine machine(storage);

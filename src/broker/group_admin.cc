@@ -11,9 +11,6 @@ namespace {
 
 using kafka::KafkaError;
 
-// The type of all groups that are served, as ListGroups names it (KIP-848).
-constexpr std::string_view kClassicType = "classic";
-
 // Kafka compares the names of states and types without regard to case.
 bool is_among(std::string_view name, const std::vector<std::string>& filter) {
   const auto is_same_letter = [](char a, char b) {
@@ -66,19 +63,20 @@ Task<kafka::DescribeGroupsResponse> answer(Broker& broker, const kafka::Describe
 Task<kafka::ListGroupsResponse> answer(Broker& broker, const kafka::ListGroupsRequest& request,
                                        std::int16_t) {
   kafka::ListGroupsResponse response;
-  if (!is_among(kClassicType, request.types_filter)) co_return response;
   for (const Peer& peer : broker.peers()) {
     auto list = [&peer]() -> Task<std::vector<group::GroupSummary>> {
       co_return peer.broker->groups().list();
     };
     const auto summaries = co_await call_on(broker.scheduler(), *peer.scheduler, list);
     for (const group::GroupSummary& summary : summaries) {
+      const std::string_view type = group::to_string(summary.type);
       if (!is_among(summary.state, request.states_filter)) continue;
+      if (!is_among(type, request.types_filter)) continue;
       kafka::ListGroupsResponse::Group& group = response.groups.emplace_back();
       group.group_id = summary.id;
       group.protocol_type = summary.protocol_type;
       group.group_state = summary.state;
-      group.group_type = kClassicType;
+      group.group_type = type;
     }
   }
   std::ranges::sort(response.groups, {}, &kafka::ListGroupsResponse::Group::group_id);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "broker/broker.h"
+#include "task/abort_source.h"
 #include "task/remote.h"
 
 namespace penstock::broker {
@@ -19,6 +20,20 @@ auto on_coordinator(Broker& home, const std::string& group, MakeTask& make_task)
   Peer& peer = home.coordinator_of(group);
   auto there = [&peer, &make_task] { return make_task(peer.broker->groups()); };
   co_return co_await call_on(home.scheduler(), *peer.scheduler, there);
+}
+
+// The same for work that may wait: `make_task` is given an AbortSource as well, for its own thread,
+// which is aborted when the client has gone.
+template <typename MakeTask>
+auto on_coordinator_while_there(Broker& home, Client& client, const std::string& group,
+                                MakeTask& make_task)
+    -> std::invoke_result_t<MakeTask&, group::GroupCoordinator&, AbortSource&> {
+  Peer& peer = home.coordinator_of(group);
+  RemoteAbort gone(client.gone, home.scheduler(), *peer.scheduler);
+  auto there = [&] { return make_task(peer.broker->groups(), gone.source()); };
+  auto result = co_await call_on(home.scheduler(), *peer.scheduler, there);
+  co_await gone.settle();
+  co_return result;
 }
 
 // Each id once, in the order in which they were asked for: an answer is many times as large as a

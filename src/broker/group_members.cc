@@ -22,7 +22,7 @@ group::JoinRequest to_join(const kafka::JoinGroupRequest& request, std::int16_t 
   group::JoinRequest join;
   join.member = {request.member_id, request.group_instance_id};
   join.client_id = caller.client_id;
-  join.client_host = caller.host;
+  join.client_host = caller.client.host;
   join.session_timeout = milliseconds(request.session_timeout_ms);
   join.rebalance_timeout = milliseconds(
       request.rebalance_timeout_ms < 0 ? request.session_timeout_ms : request.rebalance_timeout_ms);
@@ -51,10 +51,18 @@ Task<kafka::JoinGroupResponse> answer(Broker& broker, const kafka::JoinGroupRequ
   if (request.protocols.size() > kMaxProtocols || protocol_bytes(request) > kMaxProtocolBytes)
     response.error_code = KafkaError::kInvalidRequest;
   if (response.error_code != KafkaError::kNone) co_return response;
-  auto join = [&](group::GroupCoordinator& groups) {
-    return groups.join(request.group_id, to_join(request, version, caller));
+  const auto place = broker.waiting().enter(caller.client, caller.request_bytes);
+  if (!place) {
+    response.error_code = KafkaError::kCoordinatorNotAvailable;
+    co_return response;
+  }
+  auto join = [&](group::GroupCoordinator& groups, AbortSource& gone) {
+    group::JoinRequest asked = to_join(request, version, caller);
+    asked.gone = &gone;
+    return groups.join(request.group_id, std::move(asked));
   };
-  group::JoinAnswer answer = co_await on_coordinator(broker, request.group_id, join);
+  group::JoinAnswer answer =
+      co_await on_coordinator_while_there(broker, caller.client, request.group_id, join);
   response.error_code = answer.error;
   response.member_id = std::move(answer.member_id);
   response.generation_id = answer.generation;
@@ -72,12 +80,18 @@ Task<kafka::JoinGroupResponse> answer(Broker& broker, const kafka::JoinGroupRequ
 }
 
 Task<kafka::SyncGroupResponse> answer(Broker& broker, const kafka::SyncGroupRequest& request,
-                                      std::int16_t) {
+                                      std::int16_t, const Caller& caller) {
   kafka::SyncGroupResponse response;
   response.error_code = check_group_id(request.group_id, EmptyGroupId::kRefused);
   if (response.error_code != KafkaError::kNone) co_return response;
-  auto sync = [&](group::GroupCoordinator& groups) {
+  const auto place = broker.waiting().enter(caller.client, caller.request_bytes);
+  if (!place) {
+    response.error_code = KafkaError::kCoordinatorNotAvailable;
+    co_return response;
+  }
+  auto sync = [&](group::GroupCoordinator& groups, AbortSource& gone) {
     group::SyncRequest asked;
+    asked.gone = &gone;
     asked.member = {request.member_id, request.group_instance_id};
     asked.generation = request.generation_id;
     asked.protocol_type = request.protocol_type;
@@ -86,7 +100,8 @@ Task<kafka::SyncGroupResponse> answer(Broker& broker, const kafka::SyncGroupRequ
       asked.assignments.push_back({given.member_id, given.assignment});
     return groups.sync(request.group_id, std::move(asked));
   };
-  group::SyncAnswer answer = co_await on_coordinator(broker, request.group_id, sync);
+  group::SyncAnswer answer =
+      co_await on_coordinator_while_there(broker, caller.client, request.group_id, sync);
   response.error_code = answer.error;
   response.protocol_type = std::move(answer.protocol_type);
   response.protocol_name = std::move(answer.protocol);

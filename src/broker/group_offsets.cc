@@ -1,5 +1,6 @@
 // What consumer groups have committed: OffsetCommit, TxnOffsetCommit, OffsetFetch, OffsetDelete.
 
+#include <expected>
 #include <set>
 
 #include "broker/group_call.h"
@@ -19,13 +20,17 @@ bool exists(const TopicTable& table, const std::string& topic_name, std::int32_t
   return topic != nullptr && topic->has_partition(partition);
 }
 
+// From here on members of the new protocol can say their epoch.
+constexpr std::int16_t kFirstWithEpochs = 9;
+
 // The same for OffsetCommit and TxnOffsetCommit, but for the generation.
 template <typename Request>
 group::CommitRequest to_commit(const Request& request, std::int32_t generation,
                                const TopicTable& table) {
   group::CommitRequest commit;
-  commit.member = {request.member_id, request.group_instance_id};
-  commit.generation = generation;
+  commit.caller = {.member = {request.member_id, request.group_instance_id},
+                   .generation = generation,
+                   .knows_epochs = true};
   for (const auto& topic : request.topics) {
     for (const auto& partition : topic.partitions) {
       group::CommitRequest::Part& part = commit.parts.emplace_back();
@@ -94,9 +99,15 @@ void tell(std::vector<CommittedOffset> offsets, bool require_stable, ToldTopics&
   }
 }
 
-Task<std::vector<CommittedOffset>> committed_by(Broker& broker, const std::string& group,
-                                                std::optional<std::vector<TopicPartition>> wanted) {
-  auto look = [&](group::GroupCoordinator& groups) -> Task<std::vector<CommittedOffset>> {
+// Or why `caller` may not know.
+using Committed = std::expected<std::vector<CommittedOffset>, KafkaError>;
+
+Task<Committed> committed_by(Broker& broker, const std::string& group,
+                             std::optional<std::vector<TopicPartition>> wanted,
+                             group::OffsetsCaller caller = {}) {
+  auto look = [&](group::GroupCoordinator& groups) -> Task<Committed> {
+    const KafkaError error = groups.check_fetch(group, caller);
+    if (error != KafkaError::kNone) co_return std::unexpected(error);
     co_return groups.committed(group, wanted);
   };
   co_return co_await on_coordinator(broker, group, look);
@@ -105,9 +116,10 @@ Task<std::vector<CommittedOffset>> committed_by(Broker& broker, const std::strin
 }  // namespace
 
 Task<kafka::OffsetCommitResponse> answer(Broker& broker, const kafka::OffsetCommitRequest& request,
-                                         std::int16_t) {
+                                         std::int16_t version) {
   group::CommitRequest commit =
       to_commit(request, request.generation_id_or_member_epoch, *broker.topics());
+  commit.caller.knows_epochs = version >= kFirstWithEpochs;
   const KafkaError refusal = check_group_id(request.group_id, EmptyGroupId::kTaken);
   if (refusal != KafkaError::kNone) {
     refuse_all(commit, refusal);
@@ -153,8 +165,9 @@ Task<kafka::OffsetFetchResponse> answer(Broker& broker, const kafka::OffsetFetch
   if (version < kFirstWithGroups) {
     response.error_code = check_group_id(request.group_id, EmptyGroupId::kTaken);
     if (response.error_code != KafkaError::kNone) co_return response;
-    tell(co_await committed_by(broker, request.group_id, wanted_of(request.topics)),
-         request.require_stable, response.topics);
+    auto committed = co_await committed_by(broker, request.group_id, wanted_of(request.topics));
+    if (!committed) response.error_code = committed.error();
+    if (committed) tell(std::move(*committed), request.require_stable, response.topics);
     co_return response;
   }
   std::set<std::string> seen;  // each is told once
@@ -164,8 +177,13 @@ Task<kafka::OffsetFetchResponse> answer(Broker& broker, const kafka::OffsetFetch
     told.group_id = group.group_id;
     told.error_code = check_group_id(group.group_id, EmptyGroupId::kTaken);
     if (told.error_code != KafkaError::kNone) continue;
-    tell(co_await committed_by(broker, group.group_id, wanted_of(group.topics)), request.require_stable,
-         told.topics);
+    group::OffsetsCaller caller{.member = {group.member_id.value_or(""), std::nullopt},
+                                .generation = group.member_epoch,
+                                .knows_epochs = version >= kFirstWithEpochs};
+    auto committed =
+        co_await committed_by(broker, group.group_id, wanted_of(group.topics), std::move(caller));
+    if (!committed) told.error_code = committed.error();
+    if (committed) tell(std::move(*committed), request.require_stable, told.topics);
   }
   co_return response;
 }

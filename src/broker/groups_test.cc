@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,7 @@ constexpr std::size_t kShards = 3;
 
 class GroupRequests : public ::testing::Test {
  protected:
-  GroupRequests() : machine_(storage_, options(), &kept_) {
+  GroupRequests() : machine_(storage_, options()) {
     machine_.start();
     machine_.create_topic("orders", 2);
   }
@@ -57,8 +58,13 @@ class GroupRequests : public ::testing::Test {
     return machine_.ask(request, version, shard).topics.at(0).partitions.at(0).error_code;
   }
 
-  SimStorage storage_;
-  catalog::testing::MemoryCatalogStorage kept_;
+  std::ptrdiff_t committed_offsets() const {
+    return std::ranges::count_if(storage_.catalog, [](const auto& entry) {
+      return entry.first.starts_with(group::kOffsetPrefix);
+    });
+  }
+
+  BrokerStorage storage_;
   BrokerMachine machine_;
 };
 
@@ -110,6 +116,132 @@ TEST_F(GroupRequests, AMemberJoinsSyncsAndLivesOnWhicheverShardItAsks) {
   ASSERT_EQ(left.members.size(), 2U);
   EXPECT_EQ(left.members[0].error_code, KafkaError::kUnknownMemberId);
   EXPECT_EQ(left.members[1].group_instance_id, "one");
+}
+
+kafka::ConsumerGroupHeartbeatRequest consumer_request() {
+  kafka::ConsumerGroupHeartbeatRequest request;
+  request.group_id = "shipping";
+  request.rebalance_timeout_ms = 60'000;
+  request.subscribed_topic_names = std::vector<std::string>{"orders"};
+  request.topic_partitions.emplace();
+  return request;
+}
+
+TEST_F(GroupRequests, AMemberOfTheNewProtocolIsAssignedCommitsAndIsDescribedOnEveryShard) {
+  kafka::ConsumerGroupHeartbeatRequest beat = consumer_request();
+  beat.rack_id = "r1";
+  const auto joined = machine_.ask(beat, 0, 1);
+  ASSERT_EQ(joined.error_code, KafkaError::kNone) << joined.error_message.value_or("");
+  ASSERT_TRUE(joined.member_id);
+  EXPECT_EQ(joined.member_epoch, 1);
+  EXPECT_EQ(joined.heartbeat_interval_ms, 5'000);
+  ASSERT_TRUE(joined.assignment);
+  ASSERT_EQ(joined.assignment->topic_partitions.size(), 1U);
+  EXPECT_EQ(joined.assignment->topic_partitions[0].partitions, (std::vector<std::int32_t>{0, 1}));
+
+  kafka::ConsumerGroupHeartbeatRequest living;
+  living.group_id = "shipping";
+  living.member_id = *joined.member_id;
+  living.member_epoch = 1;
+  for (std::size_t shard = 0; shard < kShards; ++shard) {
+    const auto lives = machine_.ask(living, 0, shard);
+    EXPECT_EQ(lives.error_code, KafkaError::kNone) << shard;
+    EXPECT_FALSE(lives.assignment && shard > 0);
+  }
+
+  kafka::ConsumerGroupDescribeRequest describe;
+  describe.group_ids = {"shipping", "unknown", "shipping"};
+  const auto described = machine_.ask(describe, 0, 2);
+  ASSERT_EQ(described.groups.size(), 2U);
+  EXPECT_EQ(described.groups[0].group_state, "Stable");
+  EXPECT_EQ(described.groups[0].assignor_name, "uniform");
+  ASSERT_EQ(described.groups[0].members.size(), 1U);
+  const auto& member = described.groups[0].members[0];
+  EXPECT_EQ(member.client_id, "test");
+  EXPECT_EQ(member.client_host, "/192.0.2.1");
+  EXPECT_EQ(member.rack_id, "r1");
+  EXPECT_EQ(member.subscribed_topic_names, (std::vector<std::string>{"orders"}));
+  ASSERT_EQ(member.assignment.topic_partitions.size(), 1U);
+  EXPECT_EQ(member.assignment.topic_partitions[0].topic_name, "orders");
+  EXPECT_EQ(member.target_assignment, member.assignment);
+  EXPECT_EQ(described.groups[1].error_code, KafkaError::kGroupIdNotFound);
+  EXPECT_TRUE(described.groups[1].error_message);
+
+  kafka::ListGroupsRequest list;
+  list.types_filter = {"Consumer"};
+  const auto listed = machine_.ask(list, 5);
+  ASSERT_EQ(listed.groups.size(), 1U);
+  EXPECT_EQ(listed.groups[0].group_id, "shipping");
+  EXPECT_EQ(listed.groups[0].group_type, "consumer");
+  list.types_filter = {"classic"};
+  EXPECT_TRUE(machine_.ask(list, 5).groups.empty());
+
+  kafka::OffsetCommitRequest offsets = commit_request(Offset{5});
+  offsets.group_id = "shipping";
+  offsets.member_id = *joined.member_id;
+  offsets.generation_id_or_member_epoch = 1;
+  EXPECT_EQ(commit(offsets, 8), KafkaError::kUnsupportedVersion);
+  EXPECT_EQ(commit(offsets, 9), KafkaError::kNone);
+  offsets.generation_id_or_member_epoch = 2;
+  EXPECT_EQ(commit(offsets, 9), KafkaError::kStaleMemberEpoch);
+
+  kafka::OffsetFetchRequest fetch;
+  fetch.groups.resize(1);
+  fetch.groups[0].group_id = "shipping";
+  fetch.groups[0].topics.reset();
+  fetch.groups[0].member_id = *joined.member_id;
+  fetch.groups[0].member_epoch = 1;
+  const auto fetched = machine_.ask(fetch, 9);
+  ASSERT_EQ(fetched.groups.at(0).topics.size(), 1U);
+  EXPECT_EQ(fetched.groups[0].topics[0].partitions.at(0).committed_offset, Offset{5});
+  fetch.groups[0].member_epoch = 7;
+  EXPECT_EQ(machine_.ask(fetch, 9).groups.at(0).error_code, KafkaError::kStaleMemberEpoch);
+
+  machine_.create_topic("clicks", 1);
+  kafka::ConsumerGroupHeartbeatRequest more = living;
+  more.subscribed_topic_names = std::vector<std::string>{"orders", "clicks"};
+  const auto told = machine_.ask(more, 0);
+  ASSERT_TRUE(told.assignment);
+  EXPECT_EQ(told.assignment->topic_partitions.size(), 2U);
+  EXPECT_EQ(told.member_epoch, 2);
+}
+
+TEST_F(GroupRequests, WhatAMemberOfTheNewProtocolMayNotSayIsRefusedWithAReason) {
+  const auto refusal = [&](auto change) {
+    kafka::ConsumerGroupHeartbeatRequest request = consumer_request();
+    change(request);
+    const auto refused = machine_.ask(request, 0);
+    EXPECT_TRUE(refused.error_message.has_value());
+    return refused.error_code;
+  };
+  using Request = kafka::ConsumerGroupHeartbeatRequest;
+  const auto kInvalid = KafkaError::kInvalidRequest;
+  EXPECT_EQ(refusal([](Request& r) { r.group_id.clear(); }), kInvalid);
+  EXPECT_EQ(refusal([](Request& r) { r.group_id.assign(40'000, 'g'); }), kInvalid);
+  EXPECT_EQ(refusal([](Request& r) { r.member_id.assign(1025, 'm'); }), kInvalid);
+  EXPECT_EQ(refusal([](Request& r) { r.instance_id = ""; }), kInvalid);
+  EXPECT_EQ(refusal([](Request& r) { r.rack_id = ""; }), kInvalid);
+  EXPECT_EQ(refusal([](Request& r) { r.rebalance_timeout_ms = -1; }), kInvalid);
+  EXPECT_EQ(refusal([](Request& r) { r.subscribed_topic_names.reset(); }), kInvalid);
+  EXPECT_EQ(refusal([](Request& r) { r.topic_partitions.reset(); }), kInvalid);
+  EXPECT_EQ(refusal([](Request& r) { r.topic_partitions->resize(1); }), kInvalid);
+  EXPECT_EQ(refusal([](Request& r) { r.member_epoch = 1; }), kInvalid) << "who?";
+  EXPECT_EQ(refusal([](Request& r) { r.member_epoch = -3; }), kInvalid);
+  EXPECT_EQ(refusal([](Request& r) {
+              r.member_id = "m";
+              r.member_epoch = -2;
+            }),
+            kInvalid)
+      << "only static members come back";
+  EXPECT_EQ(refusal([](Request& r) { r.subscribed_topic_names->front().assign(kMiB + 1, 't'); }),
+            kInvalid);
+  EXPECT_EQ(refusal([](Request& r) { r.server_assignor = "sticky"; }),
+            KafkaError::kUnsupportedAssignor);
+  EXPECT_EQ(refusal([](Request& r) {
+              r.member_id = "m";
+              r.member_epoch = 1;
+            }),
+            KafkaError::kGroupIdNotFound);
 }
 
 TEST_F(GroupRequests, FromVersion4OnANewMemberIsGivenItsIdFirst) {
@@ -176,19 +308,20 @@ TEST_F(GroupRequests, OffsetsAreCommittedAndFetchedInEveryVersionsWay) {
 
 TEST_F(GroupRequests, ATopicThatIsDeletedTakesWhatWasCommittedForItOnAllShards) {
   EXPECT_EQ(commit(commit_request(Offset{5})), KafkaError::kNone);
-  EXPECT_EQ(kept_.size(), 1U);
+  EXPECT_EQ(committed_offsets(), 1);
   EXPECT_EQ(machine_.delete_topic("orders"), KafkaError::kNone);
-  EXPECT_TRUE(kept_.empty());
+  EXPECT_EQ(committed_offsets(), 0);
 }
 
 TEST_F(GroupRequests, WhatCouldNotGoWithATopicGoesBeforeItsNameIsUsedAgain) {
   EXPECT_EQ(commit(commit_request(Offset{5})), KafkaError::kNone);
-  machine_.catalog().fail_with(Error(ErrorCode::kNoSpace, "full"));
-  EXPECT_EQ(machine_.delete_topic("orders"), KafkaError::kNone) << "which makes the space";
+  machine_.catalog().fail_with(Error(ErrorCode::kNoSpace, "full"), 1);
+  EXPECT_EQ(machine_.delete_topic("orders"), KafkaError::kNone);
+  EXPECT_EQ(committed_offsets(), 1);
   EXPECT_EQ(machine_.create_topic("orders"), KafkaError::kKafkaStorageError);
   machine_.catalog().fail_with(std::nullopt);
   EXPECT_EQ(machine_.create_topic("orders"), KafkaError::kNone);
-  EXPECT_TRUE(kept_.empty());
+  EXPECT_EQ(committed_offsets(), 0);
 }
 
 TEST_F(GroupRequests, GroupsOfAllShardsAreListedDeletedAndThereAgainAfterARestart) {
@@ -204,8 +337,9 @@ TEST_F(GroupRequests, GroupsOfAllShardsAreListedDeletedAndThereAgainAfterARestar
   EXPECT_EQ(erased.results.at(0).error_code, KafkaError::kNone);
   EXPECT_EQ(erased.results.at(1).error_code, KafkaError::kGroupIdNotFound);
 
-  SimStorage others;  // the log's; it is of no matter here
-  BrokerMachine again(others, options(), &kept_);
+  BrokerStorage others;  // the log's contents are of no matter here
+  others.catalog = storage_.catalog;
+  BrokerMachine again(others, options());
   again.start();
   const auto all = again.ask(kafka::ListGroupsRequest{}, 5).groups;
   ASSERT_EQ(all.size(), 19U);
@@ -233,7 +367,7 @@ TEST_F(GroupRequests, OffsetsAreDeletedOneByOne) {
   EXPECT_EQ(erased.error_code, KafkaError::kNone);
   EXPECT_EQ(erased.topics.at(0).partitions.at(0).error_code, KafkaError::kNone);
   EXPECT_EQ(erased.topics[0].partitions.at(1).error_code, KafkaError::kUnknownTopicOrPartition);
-  EXPECT_EQ(kept_.size(), 1U);
+  EXPECT_EQ(committed_offsets(), 1);
   erase.group_id = "unknown";
   EXPECT_EQ(machine_.ask(erase, 0).error_code, KafkaError::kGroupIdNotFound);
 }
@@ -248,6 +382,62 @@ TEST_F(GroupRequests, AJoinThatWaitsEndsWhenTheServerStops) {
   machine_.sleep(milliseconds(1));
   ASSERT_TRUE(waiting.is_there());
   EXPECT_EQ(waiting->error_code, KafkaError::kNotCoordinator);
+}
+
+// The member stays: a lost connection may come back, and what ends a membership is its session.
+TEST_F(GroupRequests, AJoinThatWaitsEndsWhenItsClientGoesAndTheGroupGoesOn) {
+  machine_.ask(join_request(), 0);
+  for (std::size_t shard = 0; shard < kShards; ++shard) {
+    Client client{.host = "/192.0.2.2"};
+    BackgroundAnswer<kafka::JoinGroupResponse> waiting;
+    machine_.start_asking(waiting, join_request(), 0, shard, client);
+    machine_.sleep(seconds(1));
+    EXPECT_FALSE(waiting.is_there());
+    client.gone.abort();
+    machine_.sleep(milliseconds(1));
+    ASSERT_TRUE(waiting.is_there());
+    EXPECT_EQ(waiting->error_code, KafkaError::kRebalanceInProgress);
+    EXPECT_EQ(client.waiting_count, 0U);
+    EXPECT_EQ(machine_.broker(shard).stats().waiting_requests, 0U);
+  }
+  const auto members = [this] {
+    std::uint64_t count = 0;
+    for (std::size_t shard = 0; shard < kShards; ++shard)
+      count += machine_.broker(shard).groups().stats().members;
+    return count;
+  };
+  EXPECT_EQ(members(), 1 + kShards);
+  machine_.sleep(seconds(600));
+  EXPECT_EQ(members(), 0U) << "their sessions have ended";
+}
+
+TEST_F(GroupRequests, ASyncThatWaitsEndsWhenItsClientGoes) {
+  const auto leader = machine_.ask(join_request(), 0);
+  BackgroundAnswer<kafka::JoinGroupResponse> again;
+  BackgroundAnswer<kafka::JoinGroupResponse> follower;
+  machine_.start_asking(follower, join_request(), 0);
+  machine_.start_asking(again, join_request(leader.member_id), 0);
+  machine_.sleep(seconds(1));
+  ASSERT_TRUE(follower.is_there());
+  ASSERT_EQ(follower->leader, leader.member_id);
+  kafka::SyncGroupRequest sync;
+  sync.group_id = join_request().group_id;
+  sync.generation_id = follower->generation_id;
+  sync.member_id = follower->member_id;
+  Client client{.host = "/192.0.2.2"};
+  BackgroundAnswer<kafka::SyncGroupResponse> waiting;
+  machine_.start_asking(waiting, sync, 0, 1, client);
+  machine_.sleep(milliseconds(1));
+  EXPECT_FALSE(waiting.is_there());
+  client.gone.abort();
+  machine_.sleep(milliseconds(1));
+  ASSERT_TRUE(waiting.is_there());
+  EXPECT_EQ(waiting->error_code, KafkaError::kRebalanceInProgress);
+}
+
+TEST_F(GroupRequests, AJoinThatFindsNoPlaceToWaitIsToldToComeAgain) {
+  machine_.settings().waiting.of_shard = 0;
+  EXPECT_EQ(machine_.ask(join_request(), 0).error_code, KafkaError::kCoordinatorNotAvailable);
 }
 
 }  // namespace

@@ -10,24 +10,33 @@
 #include "broker/broker.h"
 #include "kafka/messages/add_offsets_to_txn.h"
 #include "kafka/messages/add_partitions_to_txn.h"
+#include "kafka/messages/alter_configs.h"
 #include "kafka/messages/api_versions.h"
+#include "kafka/messages/consumer_group_describe.h"
+#include "kafka/messages/consumer_group_heartbeat.h"
+#include "kafka/messages/create_partitions.h"
 #include "kafka/messages/create_topics.h"
 #include "kafka/messages/delete_groups.h"
 #include "kafka/messages/delete_records.h"
 #include "kafka/messages/delete_topics.h"
 #include "kafka/messages/describe_cluster.h"
+#include "kafka/messages/describe_configs.h"
 #include "kafka/messages/describe_groups.h"
 #include "kafka/messages/describe_log_dirs.h"
+#include "kafka/messages/describe_producers.h"
 #include "kafka/messages/describe_topic_partitions.h"
+#include "kafka/messages/describe_transactions.h"
 #include "kafka/messages/end_txn.h"
 #include "kafka/messages/fetch.h"
 #include "kafka/messages/find_coordinator.h"
 #include "kafka/messages/heartbeat.h"
+#include "kafka/messages/incremental_alter_configs.h"
 #include "kafka/messages/init_producer_id.h"
 #include "kafka/messages/join_group.h"
 #include "kafka/messages/leave_group.h"
 #include "kafka/messages/list_groups.h"
 #include "kafka/messages/list_offsets.h"
+#include "kafka/messages/list_transactions.h"
 #include "kafka/messages/metadata.h"
 #include "kafka/messages/offset_commit.h"
 #include "kafka/messages/offset_delete.h"
@@ -39,10 +48,11 @@
 
 namespace penstock::broker {
 
-// Who asks, for the answers that depend on it.
+// Who asks, for the answers that depend on it or wait.
 struct Caller {
   std::string client_id;
-  std::string host;
+  Client& client;
+  std::size_t request_bytes;
 };
 
 // What a client is told when the log could not do something.
@@ -62,13 +72,23 @@ Task<kafka::CreateTopicsResponse> answer(Broker& broker, const kafka::CreateTopi
                                          std::int16_t version);
 Task<kafka::DeleteTopicsResponse> answer(Broker& broker, const kafka::DeleteTopicsRequest& request,
                                          std::int16_t version);
+Task<kafka::CreatePartitionsResponse> answer(Broker& broker,
+                                             const kafka::CreatePartitionsRequest& request,
+                                             std::int16_t version);
+Task<kafka::DescribeConfigsResponse> answer(Broker& broker,
+                                            const kafka::DescribeConfigsRequest& request,
+                                            std::int16_t version);
+Task<kafka::AlterConfigsResponse> answer(Broker& broker, const kafka::AlterConfigsRequest& request,
+                                         std::int16_t version);
+Task<kafka::IncrementalAlterConfigsResponse> answer(
+    Broker& broker, const kafka::IncrementalAlterConfigsRequest& request, std::int16_t version);
 Task<kafka::DeleteRecordsResponse> answer(Broker& broker, const kafka::DeleteRecordsRequest& request,
                                           std::int16_t version);
 // The records are views into the request's frame, which must stay until this has ended.
 Task<kafka::ProduceResponse> answer(Broker& broker, const kafka::ProduceRequest& request,
                                     std::int16_t version);
 Task<kafka::FetchResponse> answer(Broker& broker, const kafka::FetchRequest& request,
-                                  std::int16_t version);
+                                  std::int16_t version, const Caller& caller);
 Task<kafka::ListOffsetsResponse> answer(Broker& broker, const kafka::ListOffsetsRequest& request,
                                         std::int16_t version);
 Task<kafka::FindCoordinatorResponse> answer(Broker& broker,
@@ -77,7 +97,7 @@ Task<kafka::FindCoordinatorResponse> answer(Broker& broker,
 Task<kafka::JoinGroupResponse> answer(Broker& broker, const kafka::JoinGroupRequest& request,
                                       std::int16_t version, const Caller& caller);
 Task<kafka::SyncGroupResponse> answer(Broker& broker, const kafka::SyncGroupRequest& request,
-                                      std::int16_t version);
+                                      std::int16_t version, const Caller& caller);
 Task<kafka::HeartbeatResponse> answer(Broker& broker, const kafka::HeartbeatRequest& request,
                                       std::int16_t version);
 Task<kafka::LeaveGroupResponse> answer(Broker& broker, const kafka::LeaveGroupRequest& request,
@@ -94,6 +114,12 @@ Task<kafka::ListGroupsResponse> answer(Broker& broker, const kafka::ListGroupsRe
                                        std::int16_t version);
 Task<kafka::DeleteGroupsResponse> answer(Broker& broker, const kafka::DeleteGroupsRequest& request,
                                          std::int16_t version);
+Task<kafka::ConsumerGroupHeartbeatResponse> answer(Broker& broker,
+                                                   const kafka::ConsumerGroupHeartbeatRequest& request,
+                                                   std::int16_t version, const Caller& caller);
+Task<kafka::ConsumerGroupDescribeResponse> answer(Broker& broker,
+                                                  const kafka::ConsumerGroupDescribeRequest& request,
+                                                  std::int16_t version);
 
 Task<kafka::InitProducerIdResponse> answer(Broker& broker, const kafka::InitProducerIdRequest& request,
                                            std::int16_t version);
@@ -105,6 +131,15 @@ Task<kafka::AddOffsetsToTxnResponse> answer(Broker& broker,
                                             std::int16_t version);
 Task<kafka::EndTxnResponse> answer(Broker& broker, const kafka::EndTxnRequest& request,
                                    std::int16_t version);
+Task<kafka::DescribeProducersResponse> answer(Broker& broker,
+                                              const kafka::DescribeProducersRequest& request,
+                                              std::int16_t version);
+Task<kafka::DescribeTransactionsResponse> answer(Broker& broker,
+                                                 const kafka::DescribeTransactionsRequest& request,
+                                                 std::int16_t version);
+Task<kafka::ListTransactionsResponse> answer(Broker& broker,
+                                             const kafka::ListTransactionsRequest& request,
+                                             std::int16_t version);
 Task<kafka::TxnOffsetCommitResponse> answer(Broker& broker,
                                             const kafka::TxnOffsetCommitRequest& request,
                                             std::int16_t version);

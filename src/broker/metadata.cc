@@ -25,9 +25,14 @@ MetadataResponse::Topic describe(const Topic& topic, std::int32_t node_id) {
   return described;
 }
 
+// The Java client sends an empty name with the id, others none.
+bool is_asked_by_id(const MetadataRequest::Topic& asked) {
+  return !asked.name || !asked.topic_id.is_zero();
+}
+
 MetadataResponse::Topic missing(const MetadataRequest::Topic& asked, KafkaError error) {
   MetadataResponse::Topic described;
-  described.name = asked.name;
+  described.name = is_asked_by_id(asked) ? std::nullopt : asked.name;
   described.topic_id = asked.topic_id;
   described.error_code = error;
   return described;
@@ -73,13 +78,14 @@ Task<MetadataResponse> answer(Broker& broker, const MetadataRequest& request, st
   const bool may_create = settings.auto_create_topics && request.allow_auto_topic_creation;
   for (const MetadataRequest::Topic& asked : *request.topics) {
     const TopicTableRef table = broker.topics();
-    const Topic* topic = asked.name ? table->find(*asked.name) : table->find(asked.topic_id);
+    const bool by_id = is_asked_by_id(asked);
+    const Topic* topic = by_id ? table->find(asked.topic_id) : table->find(*asked.name);
     if (topic != nullptr) {
       response.topics.push_back(describe(*topic, settings.node_id));
-    } else if (asked.name) {
-      response.topics.push_back(co_await create_or_refuse(broker, asked, may_create));
-    } else {
+    } else if (by_id) {
       response.topics.push_back(missing(asked, KafkaError::kUnknownTopicId));
+    } else {
+      response.topics.push_back(co_await create_or_refuse(broker, asked, may_create));
     }
   }
   co_return response;

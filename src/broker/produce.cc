@@ -24,6 +24,7 @@ struct Append {
   PartitionKey key;
   std::int32_t leader_epoch = 0;
   ByteView batch;
+  std::vector<std::byte> stamped;  // the batch with the broker's time, if the topic wants that
   // Of a batch that is part of a transaction: whose, and in which life.
   const std::string* transactional_id = nullptr;
   transaction::ProducerIdentity producer;
@@ -35,6 +36,7 @@ void refuse(Append& append, KafkaError error, std::string message) {
   append.result.error_code = error;
   append.result.error_message = std::move(message);
   append.result.base_offset = Offset{-1};
+  append.result.log_append_time_ms = -1;
 }
 
 void refuse(Append& append, const Error& error) {
@@ -59,7 +61,7 @@ Append prepare(Broker& broker, const ProduceRequest& request, const std::string&
   }
   kafka::ProduceLimits limits;
   limits.produce_version = version;
-  limits.max_message_bytes = broker.settings().max_message_bytes;
+  limits.max_message_bytes = topic->settings.message_bytes_max(broker.settings());
   const auto batch = kafka::validate_produced(partition.records.view(), limits);
   if (!batch) {
     refuse(append, batch.error().error, batch.error().message);
@@ -84,6 +86,15 @@ Append prepare(Broker& broker, const ProduceRequest& request, const std::string&
   append.key = PartitionKey{topic->id, partition.index};
   append.leader_epoch = topic->leader_epoch;
   append.batch = batch->bytes();
+  if (topic->settings.has_append_time()) {
+    append.result.log_append_time_ms = broker.scheduler().clock().wall_ms();
+    append.stamped = kafka::with_append_time(*batch, append.result.log_append_time_ms);
+    append.batch = append.stamped;
+  } else if (batch->is_log_append_time()) {
+    refuse(append, KafkaError::kInvalidTimestamp,
+           "the batch says that its time is the broker's, which the topic does not want "
+           "(message.timestamp.type)");
+  }
   return append;
 }
 

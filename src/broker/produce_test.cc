@@ -25,7 +25,7 @@ class Produce : public ::testing::Test {
     return response.responses.at(0).partition_responses.at(0).error_code;
   }
 
-  SimStorage storage_;
+  BrokerStorage storage_;
   std::optional<BrokerMachine> machine_;
 };
 
@@ -172,7 +172,7 @@ TEST_F(Produce, AFullDiskIsAStorageErrorUntilThereIsSpaceAgain) {
 
 TEST_F(Produce, ToATopicThatIsBeingDeletedEndsWithAnErrorOrAnAcknowledgement) {
   for (std::uint64_t delay_us = 0; delay_us < 2000; delay_us += 100) {
-    SimStorage storage;
+    BrokerStorage storage;
     BrokerMachine machine(storage);
     machine.start();
     machine.create_topic("orders");

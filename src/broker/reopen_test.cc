@@ -74,7 +74,7 @@ class Reopen : public ::testing::Test {
     return all;
   }
 
-  SimStorage storage_;
+  BrokerStorage storage_;
   BrokerMachine machine_;
 
  private:
@@ -215,7 +215,7 @@ TEST(ReopenFailure, WhateverFailsMeanwhileNothingAcknowledgedIsLost) {
        {SimOp::kOpen, SimOp::kRead, SimOp::kWrite, SimOp::kSync, SimOp::kSize, SimOp::kTruncate,
         SimOp::kRename, SimOp::kRemove, SimOp::kSyncDirectory, SimOp::kList}) {
     for (std::uint64_t nth = 1; nth <= 4; ++nth) {
-      SimStorage storage;
+      BrokerStorage storage;
       {
         BrokerMachine machine(storage);
         machine.start();
@@ -242,7 +242,7 @@ TEST(ReopenFailure, WhateverFailsMeanwhileNothingAcknowledgedIsLost) {
 }
 
 TEST(ReopenBatch, WhatWasAcknowledgedFromMemoryIsThereAgain) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage);
   machine.start();
   kafka::CreateTopicsRequest request;

@@ -13,6 +13,13 @@
 
 namespace penstock::broker {
 
+// How many requests may wait for something to happen; see WaitingRequests.
+struct WaitingLimits {
+  std::size_t of_connection = 16;  // clients have one or two
+  std::size_t of_shard = 16'384;
+  std::uint64_t bytes_of_shard = 64 * kMiB;  // of the requests themselves
+};
+
 struct Settings {
   std::int32_t node_id = 1;
   std::string cluster_id = "penstock";
@@ -55,6 +62,11 @@ struct Settings {
   log::CompactionOptions compaction;
 
   log::PartitionOptions partition;
+
+  WaitingLimits waiting;
+
+  // Bytes of answers that may lie in each shard's memory, over all its connections.
+  std::uint64_t answer_bytes = 256 * kMiB;
 
   group::GroupSettings groups;
 

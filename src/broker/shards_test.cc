@@ -32,7 +32,7 @@ class Shards : public ::testing::Test {
     return several;
   }
 
-  SimStorage storage_;
+  BrokerStorage storage_;
 };
 
 TEST_F(Shards, EveryShardServesEveryPartition) {
@@ -133,8 +133,9 @@ template <typename Request>
 Task<typename Request::Response> ask(Broker& broker, const Request& request, std::int16_t version,
                                      std::vector<std::byte>& frame_out) {
   const auto frame = kafka::encode_request_frame(request, version, kCorrelationId, "t").flatten();
+  Client client{.host = "/192.0.2.1"};
   auto answered = co_await broker.handle(
-      SharedSlice::copy_of(ByteView(frame).subspan(kafka::kFrameSizeBytes)), "/192.0.2.1");
+      SharedSlice::copy_of(ByteView(frame).subspan(kafka::kFrameSizeBytes)), client);
   PENSTOCK_ASSERT(answered && *answered, "a request of the test is not answered");
   frame_out = (*answered)->flatten();
   auto response = kafka::decode_response_frame<Request>(

@@ -55,6 +55,18 @@ Refusal read_layout(const CreateTopicsRequest::Topic& asked, const Settings& set
   return {};
 }
 
+std::vector<CreateTopicsResponse::Config> describe(const TopicSettings& settings,
+                                                   const Settings& defaults) {
+  std::vector<CreateTopicsResponse::Config> configs;
+  for (DescribedSetting& setting : settings.describe(defaults)) {
+    const kafka::ConfigSource source = setting.source();
+    configs.push_back({.name = std::string(setting.name),
+                       .value = std::move(setting.value),
+                       .config_source = static_cast<std::int8_t>(source)});
+  }
+  return configs;
+}
+
 // The settings that the request carries, or why they cannot be had. One without a value is the
 // broker's.
 Refusal read_settings(const CreateTopicsRequest::Topic& asked, TopicSettings& settings) {
@@ -92,6 +104,8 @@ Task<CreateTopicsResponse> answer(Broker& broker, const CreateTopicsRequest& req
       result.topic_id = outcome.topic.id;
       result.num_partitions = outcome.topic.partition_count;
       result.replication_factor = kOnlyReplicationFactor;
+      if (outcome.error == KafkaError::kNone)
+        result.configs = describe(outcome.topic.settings, broker.settings());
     }
     if (refusal.error == KafkaError::kNone) {
       result.error_message = std::nullopt;

@@ -32,7 +32,7 @@ class TransactionsTest : public ::testing::Test {
     return options;
   }
   void start() {
-    machine_ = std::make_unique<BrokerMachine>(*storage_, options(), &kept_);
+    machine_ = std::make_unique<BrokerMachine>(*storage_, options());
     machine_->start();
   }
   void restart(std::optional<SimCrash> how = std::nullopt) {
@@ -215,8 +215,7 @@ class TransactionsTest : public ::testing::Test {
     return machine_->ask(request, 7).topics.at(0).partitions.at(0);
   }
 
-  std::unique_ptr<SimStorage> storage_ = std::make_unique<SimStorage>();
-  catalog::testing::MemoryCatalogStorage kept_;
+  std::unique_ptr<BrokerStorage> storage_ = std::make_unique<BrokerStorage>();
   std::unique_ptr<BrokerMachine> machine_;
 };
 
@@ -380,6 +379,51 @@ TEST_F(TransactionsTest, ATopicThatIsDeletedMeanwhileHoldsNothingUp) {
   EXPECT_EQ(committed_values(1), std::vector<std::string>{"a"});
 }
 
+// ---- for operators
+
+TEST_F(TransactionsTest, ProducersAndTransactionsAreDescribed) {
+  Producer one = producer(kId);
+  announce(one, 2);
+  ASSERT_EQ(add(one, 2, "a"), KafkaError::kNone);
+  machine_->sleep(seconds(5));
+
+  kafka::DescribeProducersRequest producers;
+  producers.topics.push_back({"orders", {2, 0, 9, 2}});
+  const auto described = machine_->ask(producers, 0).topics.at(0).partitions;
+  ASSERT_EQ(described.size(), 4U);
+  ASSERT_EQ(described[0].active_producers.size(), 1U);
+  EXPECT_EQ(described[0].active_producers[0].producer_id, one.id);
+  EXPECT_EQ(described[0].active_producers[0].last_sequence, 0);
+  EXPECT_EQ(described[0].active_producers[0].current_txn_start_offset, Offset{0});
+  EXPECT_TRUE(described[1].active_producers.empty());
+  EXPECT_EQ(described[2].error_code, KafkaError::kUnknownTopicOrPartition);
+  EXPECT_EQ(described[3].error_code, KafkaError::kInvalidRequest) << "asked twice";
+
+  kafka::DescribeTransactionsRequest transactions;
+  transactions.transactional_ids = {kId, "unknown"};
+  const auto states = machine_->ask(transactions, 0).transaction_states;
+  ASSERT_EQ(states.size(), 2U);
+  EXPECT_EQ(states[0].transaction_state, "Ongoing");
+  EXPECT_EQ(states[0].producer_id, one.id);
+  ASSERT_EQ(states[0].topics.size(), 1U);
+  EXPECT_EQ(states[0].topics[0].topic, "orders");
+  EXPECT_EQ(states[0].topics[0].partitions, std::vector<std::int32_t>{2});
+  EXPECT_EQ(states[1].error_code, KafkaError::kTransactionalIdNotFound);
+
+  const auto list = [this](std::vector<std::string> filters, std::int64_t longer_than_ms) {
+    kafka::ListTransactionsRequest request;
+    request.state_filters = std::move(filters);
+    request.duration_filter = longer_than_ms;
+    return machine_->ask(request, 1);
+  };
+  EXPECT_EQ(list({}, -1).transaction_states.size(), 1U);
+  EXPECT_EQ(list({"Ongoing"}, 4000).transaction_states.size(), 1U);
+  EXPECT_EQ(list({}, 60'000).transaction_states.size(), 0U);
+  const auto none = list({"CompleteCommit", "Nonsense"}, -1);
+  EXPECT_TRUE(none.transaction_states.empty());
+  EXPECT_EQ(none.unknown_state_filters, std::vector<std::string>{"Nonsense"});
+}
+
 // ---- over deaths
 
 TEST_F(TransactionsTest, GoOnOverEveryKindOfEnd) {
@@ -407,8 +451,7 @@ TEST_F(TransactionsTest, AtEveryStepOfACommitADeathLeavesAllOrNothing) {
       SCOPED_TRACE(step);
       (void)machine_->stop();
       machine_.reset();
-      storage_ = std::make_unique<SimStorage>();
-      kept_.clear();
+      storage_ = std::make_unique<BrokerStorage>();
       start();
       ASSERT_EQ(machine_->create_topic("orders", 4), KafkaError::kNone);
       Producer one = producer(kId);

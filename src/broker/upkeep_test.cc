@@ -36,7 +36,7 @@ class Upkeep : public ::testing::Test {
     machine_.produce(topic, batch_of({"a"}, machine_.scheduler.clock().wall_ms()));
   }
 
-  SimStorage storage_;
+  BrokerStorage storage_;
   BrokerMachine machine_;
 };
 

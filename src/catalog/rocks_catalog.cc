@@ -76,10 +76,12 @@ rocksdb::Status add_step(rocksdb::WriteBatch& batch, const Change::Step& step) {
 Error cannot_open(const rocksdb::Status& status, const std::string& directory) {
   Error error = to_error(status, fmt::format("open the catalog in {}", directory));
   if (error.code() != ErrorCode::kCorrupt) return error;
-  return Error(ErrorCode::kCorrupt,
-               fmt::format("{}; restore the directory from a copy, or move it away and start without "
-                           "what it held: consumer groups and their offsets",
-                           error.message()));
+  return Error(
+      ErrorCode::kCorrupt,
+      fmt::format("{}; restore the directory from a copy. Without one, move it away and describe "
+                  "each topic again (docs/format.md, \"topic.json\"): the messages are not in "
+                  "it, but consumer groups and their offsets are",
+                  error.message()));
 }
 
 }  // namespace

@@ -33,17 +33,19 @@ void BrokerOptions::add_brokers_to(CLI::App& command) {
       ->capture_default_str();
 }
 
-void BrokerOptions::add_timeout_to(CLI::App& command) {
-  command.add_option("--timeout", timeout_seconds, "When to give up")
+void BrokerOptions::add_timeout_to(CLI::App& command, const std::string& meaning) {
+  command.add_option("--timeout", timeout_seconds, meaning)
       ->type_name("SECONDS")
       ->check(CLI::Range(1, kMaxTimeoutSeconds).description(""))
       ->capture_default_str();
 }
 
+Result<std::vector<server::Address>> BrokerOptions::addresses() const { return parse_brokers(brokers); }
+
 Result<KafkaClient> BrokerOptions::connect() const {
-  const auto addresses = parse_brokers(brokers);
-  if (!addresses) return Unexpected(addresses.error());
-  return KafkaClient::connect(*addresses, Deadline(std::chrono::seconds(timeout_seconds)));
+  const auto known = addresses();
+  if (!known) return Unexpected(known.error());
+  return KafkaClient::connect(*known, Deadline(std::chrono::seconds(timeout_seconds)));
 }
 
 }  // namespace penstock::cli

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <string>
+#include <vector>
 
 #include "cli/kafka_client.h"
 
@@ -14,8 +15,9 @@ struct BrokerOptions {
 
   // `this` must live as long as the command may run.
   void add_brokers_to(CLI::App& command);
-  void add_timeout_to(CLI::App& command);
+  void add_timeout_to(CLI::App& command, const std::string& meaning = "When to give up");
 
+  Result<std::vector<server::Address>> addresses() const;
   Result<KafkaClient> connect() const;
 };
 

@@ -1,8 +1,11 @@
 #include "cli/catalog_command.h"
 
+#include <algorithm>
+#include <array>
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "broker/topic_records.h"
 #include "catalog/rocks_catalog.h"
 #include "cli/exit_code.h"
 #include "cli/text.h"
@@ -143,6 +146,59 @@ void print_producer_ids_json(const std::string&, const transaction::ProducerIdsR
   write_json({{"type", "producer_ids"}, {"next_id", record.next_id}}, console);
 }
 
+std::string settings_text(const broker::TopicSettings& settings) {
+  std::string text;
+  for (const auto& [name, value] : settings.entries()) text += fmt::format(", {}={}", name, value);
+  return text;
+}
+
+void print_topic(const broker::Topic& topic, Console& console) {
+  console.print("topic {}: id {}, {}, leader epoch {}, created {}{}\n", topic.name,
+                to_hex(topic.id.bytes),
+                count_of(static_cast<std::uint64_t>(topic.partition_count), "partition"),
+                topic.leader_epoch, utc_time(topic.created_ms), settings_text(topic.settings));
+}
+
+void print_topic_json(const broker::Topic& topic, Console& console) {
+  Json settings = Json::object();
+  for (const auto& [name, value] : topic.settings.entries()) settings[name] = value;
+  write_json({{"type", "topic"},
+              {"topic", topic.name},
+              {"id", to_hex(topic.id.bytes)},
+              {"partitions", topic.partition_count},
+              {"leader_epoch", topic.leader_epoch},
+              {"created_ms", topic.created_ms},
+              {"settings", std::move(settings)}},
+             console);
+}
+
+void print_deleted_topic(const broker::DeletedTopic& topic, Console& console) {
+  console.print("deleted topic {}: id {}, deleted {}, its files are not all gone\n", topic.name,
+                to_hex(topic.id.bytes), utc_time(topic.deleted_ms));
+}
+
+void print_deleted_topic_json(const broker::DeletedTopic& topic, Console& console) {
+  write_json({{"type", "deleted_topic"},
+              {"topic", topic.name},
+              {"id", to_hex(topic.id.bytes)},
+              {"deleted_ms", topic.deleted_ms}},
+             console);
+}
+
+Result<void> print_topic_entry(const catalog::Entry& entry, bool as_json, Console& console) {
+  const auto topic = broker::decode_topic(entry);
+  if (!topic) return Unexpected(topic.error());
+  (as_json ? print_topic_json : print_topic)(*topic, console);
+  return {};
+}
+
+Result<void> print_deleted_topic_entry(const catalog::Entry& entry, bool as_json, Console& console) {
+  const auto topic = broker::decode_deleted_topic(entry);
+  if (!topic) return Unexpected(topic.error());
+  (as_json ? print_deleted_topic_json : print_deleted_topic)(*topic, console);
+  return {};
+}
+
 // Prints by one of two functions of key and record, or says what is wrong.
 template <typename Key, typename Record>
 Result<void> print_record(const Result<Key>& key, const Result<Record>& record,
@@ -153,36 +209,56 @@ Result<void> print_record(const Result<Key>& key, const Result<Record>& record,
   return {};
 }
 
-Result<void> print_known(const std::string& key, const std::string& value, bool as_json,
-                         Console& console) {
-  if (key.starts_with(group::kGroupPrefix)) {
-    return print_record(group::decode_group_key(key), group::decode_group(value),
-                        as_json ? print_group_json : print_group, console);
-  }
-  if (key.starts_with(group::kOffsetPrefix)) {
-    return print_record(group::decode_offset_key(key), group::decode_offset(value),
-                        as_json ? print_offset_json : print_offset, console);
-  }
-  if (key.starts_with(group::kPendingOffsetPrefix)) {
-    return print_record(group::decode_pending_offset_key(key), group::decode_offset(value),
-                        as_json ? print_pending_offset_json : print_pending_offset, console);
-  }
-  if (key.starts_with(transaction::kTransactionPrefix)) {
-    return print_record(transaction::decode_transaction_key(key),
-                        transaction::decode_transaction(value),
-                        as_json ? print_transaction_json : print_transaction, console);
-  }
-  if (key == transaction::kProducerIdsKey) {
-    return print_record(Result<std::string>(key), transaction::decode_producer_ids(value),
-                        as_json ? print_producer_ids_json : print_producer_ids, console);
-  }
-  return fail(ErrorCode::kCorrupt, "nothing that this version knows");
+Result<void> print_group_entry(const catalog::Entry& entry, bool as_json, Console& console) {
+  return print_record(group::decode_group_key(entry.key), group::decode_group(entry.value),
+                      as_json ? print_group_json : print_group, console);
 }
 
-// One record; kCorrupt names its key.
+Result<void> print_offset_entry(const catalog::Entry& entry, bool as_json, Console& console) {
+  return print_record(group::decode_offset_key(entry.key), group::decode_offset(entry.value),
+                      as_json ? print_offset_json : print_offset, console);
+}
+
+Result<void> print_pending_offset_entry(const catalog::Entry& entry, bool as_json, Console& console) {
+  return print_record(group::decode_pending_offset_key(entry.key), group::decode_offset(entry.value),
+                      as_json ? print_pending_offset_json : print_pending_offset, console);
+}
+
+Result<void> print_transaction_entry(const catalog::Entry& entry, bool as_json, Console& console) {
+  return print_record(transaction::decode_transaction_key(entry.key),
+                      transaction::decode_transaction(entry.value),
+                      as_json ? print_transaction_json : print_transaction, console);
+}
+
+Result<void> print_producer_ids_entry(const catalog::Entry& entry, bool as_json, Console& console) {
+  return print_record(Result<std::string>(entry.key), transaction::decode_producer_ids(entry.value),
+                      as_json ? print_producer_ids_json : print_producer_ids, console);
+}
+
+// What is known of a kind of records.
+struct RecordKind {
+  std::string_view prefix;
+  Result<void> (*print)(const catalog::Entry&, bool as_json, Console&);
+};
+constexpr std::array kRecordKinds{
+    RecordKind{broker::kTopicPrefix, print_topic_entry},
+    RecordKind{broker::kDeletedTopicPrefix, print_deleted_topic_entry},
+    RecordKind{group::kGroupPrefix, print_group_entry},
+    RecordKind{group::kOffsetPrefix, print_offset_entry},
+    RecordKind{group::kPendingOffsetPrefix, print_pending_offset_entry},
+    RecordKind{transaction::kTransactionPrefix, print_transaction_entry},
+    RecordKind{transaction::kProducerIdsKey, print_producer_ids_entry},
+};
+
+// One record; kCorrupt and kNotSupported name its key.
 Result<void> print_entry(const catalog::Entry& entry, bool as_json, Console& console) {
-  auto printed = print_known(entry.key, entry.value, as_json, console);
-  if (printed) return printed;
+  const auto* kind = std::ranges::find_if(
+      kRecordKinds, [&](const RecordKind& known) { return entry.key.starts_with(known.prefix); });
+  const auto printed =
+      kind == kRecordKinds.end()
+          ? Result<void>(fail(ErrorCode::kNotSupported, "no kind of record that is known here"))
+          : kind->print(entry, as_json, console);
+  if (printed) return {};
   return Unexpected(printed.error().context(fmt::format("the record of {}", shown(entry.key))));
 }
 
@@ -212,7 +288,7 @@ int run_dump(const CatalogOptions& options, Console& console) {
 
 void add_catalog_command(CLI::App& app, Console& console, int& exit_code) {
   CLI::App& catalog = *app.add_subcommand(
-      "catalog", "Look at what a server keeps besides messages: consumer groups, transactions");
+      "catalog", "Look at what a server keeps besides messages: topics, consumer groups, transactions");
   catalog.require_subcommand(1);
   catalog.footer("Example:\n  penstock catalog dump ./data");
 

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "base/testing/temp_directory.h"
+#include "broker/topic_records.h"
 #include "catalog/rocks_catalog.h"
 #include "cli/exit_code.h"
 #include "cli/testing/captured_program.h"
@@ -71,6 +72,43 @@ TEST_F(CatalogDump, SaysWhichGroupsThereAreAndWhatTheyHaveCommitted) {
       "  c-1 (leads) instance one: client c\\n at /127.0.0.1, session 10000 ms, rebalance 0 ms, 0 B "
       "assigned\n"
       "offset of billing: orders/2 at 42, committed 2023-11-14T22:13:20.000Z, \"note\"\n");
+}
+
+TEST_F(CatalogDump, SaysWhichTopicsThereAre) {
+  broker::Topic topic;
+  topic.id.bytes[15] = std::byte{7};
+  topic.name = "orders";
+  topic.partition_count = 2;
+  topic.created_ms = 1'700'000'000'000;
+  ASSERT_TRUE(topic.settings.set("retention.ms", "5"));
+  const broker::DeletedTopic deleted{"old", topic.id, 1'700'000'000'000};
+  catalog::Change change;
+  change.put(broker::topic_key("orders"), broker::encode(topic));
+  change.put(broker::deleted_topic_key("old"), broker::encode(deleted));
+  write(std::move(change));
+  EXPECT_EQ(
+      dump().out,
+      "deleted topic old: id 00000000000000000000000000000007, deleted 2023-11-14T22:13:20.000Z, its "
+      "files are not all gone\n"
+      "topic orders: id 00000000000000000000000000000007, 2 partitions, leader epoch 0, created "
+      "2023-11-14T22:13:20.000Z, retention.ms=5\n");
+  std::istringstream lines(dump({"--json"}).out);
+  std::string line;
+  std::getline(lines, line);
+  EXPECT_EQ(nlohmann::json::parse(line)["type"], "deleted_topic");
+  std::getline(lines, line);
+  const auto json = nlohmann::json::parse(line);
+  EXPECT_EQ(json["partitions"], 2);
+  EXPECT_EQ(json["settings"]["retention.ms"], "5");
+}
+
+TEST_F(CatalogDump, ARecordOfAnotherKindIsNamed) {
+  catalog::Change change;
+  change.put("?what", "");
+  write(std::move(change));
+  const Captured captured = dump();
+  EXPECT_EQ(captured.exit_code, kDamage);
+  EXPECT_TRUE(captured.err.contains("?what")) << captured.err;
 }
 
 TEST_F(CatalogDump, PrintsOneJsonObjectPerLine) {

@@ -1,6 +1,8 @@
 #include "cli/console.h"
 
+#include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +20,9 @@ constexpr std::size_t kColumnsElsewhere = 100;  // in files and pipes
 constexpr std::size_t kFewestColumns = 60;
 constexpr std::size_t kMostColumns = 120;  // longer lines are hard to read
 constexpr auto kProgressInterval = std::chrono::milliseconds(200);
+// A pipe that is ready has room for so much (PIPE_BUF); files take anything.
+constexpr std::size_t kPipeWriteBytes = 4096;
+constexpr std::size_t kFileWriteBytes = 1 << 20;
 constexpr std::string_view kEraseLine = "\r\x1b[K";
 
 // A stream in memory (fmemopen, open_memstream) has no descriptor.
@@ -26,10 +31,20 @@ bool is_terminal(std::FILE* stream) {
   return fd >= 0 && ::isatty(fd) == 1;
 }
 
+bool is_regular_file(std::FILE* stream) {
+  struct stat status{};
+  const int fd = ::fileno(stream);
+  return fd >= 0 && ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+}
+
 }  // namespace
 
 Console::Console(std::FILE* out, std::FILE* err)
-    : out_(out), err_(err), out_is_terminal_(is_terminal(out)), err_is_terminal_(is_terminal(err)) {}
+    : out_(out),
+      err_(err),
+      out_is_terminal_(is_terminal(out)),
+      err_is_terminal_(is_terminal(err)),
+      largest_write_(is_regular_file(out) ? kFileWriteBytes : kPipeWriteBytes) {}
 
 void Console::write(std::string_view text) {
   end_progress();
@@ -40,6 +55,25 @@ void Console::complain(std::string_view text) {
   end_progress();
   if (std::fflush(out_) != 0 && errno == EPIPE) end_quietly();
   fmt::print(err_, "penstock: {}\n", text);
+}
+
+void Console::note(std::string_view text) {
+  end_progress();
+  if (err_is_terminal_) fmt::print(err_, "penstock: {}\n", text);
+}
+
+Result<std::size_t> Console::write_some(std::string_view text, std::chrono::milliseconds patience) {
+  if (out_is_terminal_) end_progress();
+  const int fd = ::fileno(out_);
+  if (fd < 0) return std::fwrite(text.data(), 1, text.size(), out_);  // a stream in memory
+  std::fflush(out_);
+  pollfd reader{.fd = fd, .events = POLLOUT, .revents = 0};
+  if (::poll(&reader, 1, static_cast<int>(patience.count())) <= 0) return 0;
+  const ssize_t written = ::write(fd, text.data(), std::min(text.size(), largest_write_));
+  if (written >= 0) return static_cast<std::size_t>(written);
+  if (errno == EINTR || errno == EAGAIN) return 0;
+  if (errno == EPIPE) return fail(ErrorCode::kClosed, "nobody reads the output any more");
+  return Unexpected(Error::from_errno(errno, "write the output"));
 }
 
 void Console::progress(std::string_view line) {

@@ -29,6 +29,13 @@ class Console {
   // One line on stderr, after whatever was printed before.
   void complain(std::string_view text);
   void complain(const Error& error) { complain(error.message()); }
+  // The same for what is no trouble; only if stderr is a terminal.
+  void note(std::string_view text);
+
+  // Writes at least some of `text`, if whoever reads `out` takes it within `patience`; returns how many
+  // bytes were taken. For output without end: a slow reader does not hold up what else there is to do.
+  // Errors: kClosed (nobody reads any more), kIo, kNoSpace.
+  Result<std::size_t> write_some(std::string_view text, std::chrono::milliseconds patience);
 
   // Replaces the progress line, a few times a second at most, and only if stderr is a terminal.
   void progress(std::string_view line);
@@ -36,6 +43,7 @@ class Console {
 
   // How many characters fit on a line of `out`.
   std::size_t columns() const;
+  bool writes_to_terminal() const { return out_is_terminal_; }
   // Whether colours are welcome: `out` is a terminal, and NO_COLOR is not set.
   bool colours() const;
 
@@ -52,6 +60,7 @@ class Console {
   std::FILE* err_;
   bool out_is_terminal_;
   bool err_is_terminal_;
+  std::size_t largest_write_;  // that a descriptor which is ready takes without waiting
   bool progress_shown_ = false;
   SteadyClock::time_point next_progress_{};
 };

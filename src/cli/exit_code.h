@@ -18,6 +18,8 @@ inline constexpr std::string_view kExitCodesHelp =
     "  0  done\n"
     "  1  could not do what was asked; the message on standard error says why\n"
     "  2  wrong usage: an unknown flag, subcommand or value\n"
-    "  3  `log verify` or `log reindex` found damage, or `doctor` found something wrong\n";
+    "  3  `log verify` or `log reindex` found damage, or `doctor` found something wrong\n"
+    "  130, 143  ended at once by SIGINT or SIGTERM; where there is something to finish, by the "
+    "second\n";
 
 }  // namespace penstock::cli

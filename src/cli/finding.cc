@@ -39,6 +39,7 @@ std::string_view to_string(Finding::Kind kind) {
 }
 
 std::string Finding::to_string() const {
+  if (topic.empty()) return fmt::format("{}: {}", file, what);
   const std::string partition_text = partition ? fmt::format("/{}", *partition) : "";
   return fmt::format("{}{}{}: {}{}: {}", topic, partition_text, offsets_text(*this), file,
                      bytes_text(*this), what);

@@ -13,7 +13,7 @@ namespace penstock::cli {
 
 struct Finding {
   enum class Kind {
-    kTopic,           // topic.json is missing, unreadable or contradicts the directory
+    kTopic,           // its description is missing, unreadable or contradicts the directory
     kSetAside,        // a recovery could not read this segment, and kept it under another name
     kUnreadable,      // the device or the system refuses to read it
     kHeader,          // a copy of the segment header is damaged

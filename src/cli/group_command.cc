@@ -76,7 +76,8 @@ Result<void> list(const GroupOptions& options, Console& console) {
     for (const auto& group : *groups) {
       json.push_back({{"group", group.group_id},
                       {"state", group.group_state},
-                      {"protocol_type", group.protocol_type}});
+                      {"protocol_type", group.protocol_type},
+                      {"type", group.group_type}});
     }
     console.print("{}\n", json.dump(2));
     return {};
@@ -85,8 +86,11 @@ Result<void> list(const GroupOptions& options, Console& console) {
     console.print("no groups; a consumer with a group id makes one\n");
     return {};
   }
-  Table table({{"GROUP", kLeft}, {"STATE", kLeft}, {"TYPE", kLeft}});
-  for (const auto& group : *groups) table.add({group.group_id, group.group_state, group.protocol_type});
+  Table table({{"GROUP", kLeft}, {"STATE", kLeft}, {"TYPE", kLeft}, {"PROTOCOL", kLeft}});
+  for (const auto& group : *groups) {
+    table.add({group.group_id, group.group_state, group.protocol_type,
+               group.group_type.empty() ? "classic" : group.group_type});
+  }
   console.write(table.to_string());
   return {};
 }

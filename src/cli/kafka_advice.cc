@@ -27,9 +27,33 @@ Meaning meaning_of(KafkaError error) {
       return {ErrorCode::kInvalidArgument,
               "the cluster has too few brokers for its default replication factor"};
     case KafkaError::kInvalidConfig:
-      return {ErrorCode::kInvalidArgument, "correct or leave out what was given with --config"};
+      return {ErrorCode::kInvalidArgument, "correct or leave out that setting"};
     case KafkaError::kOffsetOutOfRange:
       return {ErrorCode::kOutOfRange, "`penstock topic describe` shows the first and the last offset"};
+    case KafkaError::kMessageTooLarge:
+    case KafkaError::kRecordListTooLarge:
+      return {ErrorCode::kTooLarge, "shorten it, or raise the topic's setting max.message.bytes"};
+    case KafkaError::kInvalidRecord:
+      return {ErrorCode::kInvalidArgument,
+              "the broker does not take such a message; a topic that is compacted needs keys"};
+    case KafkaError::kUnsupportedCompressionType:
+      return {ErrorCode::kNotSupported, "choose another codec with --compression"};
+    case KafkaError::kNotEnoughReplicas:
+    case KafkaError::kNotEnoughReplicasAfterAppend:
+      return {ErrorCode::kBusy,
+              "fewer replicas than the topic's min.insync.replicas are there; try again when they are "
+              "back"};
+    case KafkaError::kCorruptMessage:
+      return {ErrorCode::kCorrupt,
+              "the broker's log says where; `penstock log verify` looks at all of it"};
+    case KafkaError::kInconsistentGroupProtocol:
+      return {
+          ErrorCode::kNotSupported,
+          "its members share partitions out in other ways than 'range', the one that this command has; "
+          "take another group"};
+    case KafkaError::kGroupMaxSizeReached:
+      return {ErrorCode::kBusy, "the group has as many members as the broker allows"};
+    case KafkaError::kInvalidGroupId: return {ErrorCode::kInvalidArgument, "name a group with --group"};
     case KafkaError::kPolicyViolation:
       return {ErrorCode::kPermission, "the broker's administrator does not allow this"};
     case KafkaError::kTopicAuthorizationFailed:

@@ -44,6 +44,14 @@ struct GroupOffset {
   friend auto operator<=>(const GroupOffset&, const GroupOffset&) = default;
 };
 
+// A topic's setting, as a broker describes it.
+struct TopicSetting {
+  std::string name;
+  std::optional<std::string> value;  // nothing: the broker hides it
+  bool is_topics_own = false;        // set for this topic; else it follows the broker's
+  std::string documentation;         // empty where the broker tells nothing
+};
+
 class KafkaClient {
  public:
   using Metadata = kafka::MetadataResponse;
@@ -73,6 +81,13 @@ class KafkaClient {
   // partitions in `topic`, which may be a part of what topic() returned.
   Result<std::vector<PartitionStart>> delete_records(const Metadata::Topic& topic, Offset below);
 
+  Result<std::vector<TopicSetting>> topic_settings(const std::string& name);
+  // By name; nothing lets a setting follow the broker's again. All of them are changed or none.
+  using TopicEdits = std::map<std::string, std::optional<std::string>>;
+  Result<void> change_topic_settings(const std::string& name, const TopicEdits& edits);
+  // `count` is how many partitions the topic is to have.
+  Result<void> set_partition_count(const std::string& name, std::int32_t count);
+
   // The groups of all brokers, by name.
   Result<std::vector<GroupListing>> list_groups();
   // One that does not exist is told as one in state "Dead".
@@ -89,6 +104,7 @@ class KafkaClient {
   Result<KafkaConnection*> connection_to(std::int32_t node_id);
   Result<KafkaConnection*> controller();
   Result<KafkaConnection*> coordinator_of(const std::string& group);
+  Result<GroupDetails> describe_consumer_group(KafkaConnection& coordinator, const std::string& group);
   // Asks the controller, and the new one when it has just changed. `outcome_of` finds the topic's error
   // code in the response.
   template <typename Request, typename OutcomeOf>

@@ -4,6 +4,7 @@
 
 #include "cli/kafka_advice.h"
 #include "cli/kafka_client.h"
+#include "kafka/messages/consumer_group_describe.h"
 #include "kafka/messages/delete_groups.h"
 #include "kafka/messages/find_coordinator.h"
 #include "kafka/messages/list_groups.h"
@@ -18,6 +19,9 @@ using kafka::KafkaError;
 // From here on several groups are asked for at once, in other fields.
 constexpr std::int16_t kFirstFindOfMany = 4;
 constexpr std::int16_t kFirstFetchOfMany = 8;
+
+// As brokers tell it.
+constexpr std::string_view kNoSuchGroup = "Dead";
 
 std::string doing(std::string_view verb, std::string_view group) {
   return fmt::format("{} group '{}'", verb, group);
@@ -85,7 +89,35 @@ Result<KafkaClient::GroupDetails> KafkaClient::describe_group(const std::string&
   GroupDetails& details = response->groups.front();
   if (details.error_code != KafkaError::kNone)
     return Unexpected(to_error(details.error_code, doing("describe", group)));
-  return std::move(details);
+  if (details.group_state != kNoSuchGroup) return std::move(details);
+  return describe_consumer_group(**coordinator, group);
+}
+
+// A broker tells a group of the new protocol (KIP-848) as dead to who asks for a classic one.
+Result<KafkaClient::GroupDetails> KafkaClient::describe_consumer_group(KafkaConnection& coordinator,
+                                                                       const std::string& group) {
+  GroupDetails none{.group_id = group, .group_state = std::string(kNoSuchGroup)};
+  if (!coordinator.version_of(kafka::ApiKey::kConsumerGroupDescribe)) return none;
+  auto response =
+      coordinator.call(kafka::ConsumerGroupDescribeRequest{.group_ids = {group}}, deadline_);
+  if (!response) return Unexpected(response.error());
+  if (response->groups.empty())
+    return fail(ErrorCode::kCorrupt, "the broker told nothing of the group");
+  auto& told = response->groups.front();
+  if (told.error_code == KafkaError::kGroupIdNotFound) return none;
+  if (told.error_code != KafkaError::kNone)
+    return Unexpected(to_error(told.error_code, doing("describe", group)));
+  GroupDetails details{.group_id = group,
+                       .group_state = std::move(told.group_state),
+                       .protocol_type = "consumer",
+                       .protocol_data = std::move(told.assignor_name)};
+  for (auto& member : told.members) {
+    details.members.push_back({.member_id = std::move(member.member_id),
+                               .group_instance_id = std::move(member.instance_id),
+                               .client_id = std::move(member.client_id),
+                               .client_host = std::move(member.client_host)});
+  }
+  return details;
 }
 
 Result<std::vector<GroupOffset>> KafkaClient::committed_offsets(const std::string& group) {

@@ -5,10 +5,13 @@
 #include <atomic>
 
 #include "cli/testing/fake_broker.h"
+#include "kafka/messages/create_partitions.h"
 #include "kafka/messages/create_topics.h"
 #include "kafka/messages/delete_groups.h"
 #include "kafka/messages/delete_topics.h"
+#include "kafka/messages/describe_configs.h"
 #include "kafka/messages/find_coordinator.h"
+#include "kafka/messages/incremental_alter_configs.h"
 #include "kafka/messages/list_offsets.h"
 #include "kafka/messages/offset_fetch.h"
 
@@ -279,6 +282,83 @@ TEST(KafkaClient, WhatTheBrokerRefusesIsSaidInKafkasNameAndItsOwnWords) {
   const auto deleted = client.delete_topic("orders");
   ASSERT_FALSE(deleted.has_value());
   EXPECT_NE(deleted.error().message().find("TOPIC_DELETION_DISABLED"), std::string::npos);
+}
+
+// ---- settings and partitions of topics
+
+// A broker on which "orders" has one setting of its own, which can be taken back, and nothing else.
+Bytes answer_about_settings(const RequestFrame& request, std::uint16_t port) {
+  switch (request.header.api_key) {
+    case ApiKey::kMetadata: return respond(request, metadata(port));
+    case ApiKey::kDescribeConfigs: {
+      kafka::DescribeConfigsResponse response;
+      auto& result = response.results.emplace_back();
+      result.error_message.reset();
+      result.configs.push_back({.name = "retention.ms",
+                                .value = "7",
+                                .config_source = kafka::ConfigSource::kDynamicTopicConfig,
+                                .documentation = "how long"});
+      result.configs.push_back({.name = "password",
+                                .value = std::nullopt,
+                                .config_source = kafka::ConfigSource::kDefaultConfig,
+                                .documentation = std::nullopt});
+      return respond(request, response);
+    }
+    case ApiKey::kIncrementalAlterConfigs: {
+      const auto asked = read<kafka::IncrementalAlterConfigsRequest>(request);
+      const auto& config = asked.resources.at(0).configs.at(0);
+      EXPECT_EQ(asked.resources[0].resource_name, "orders");
+      kafka::IncrementalAlterConfigsResponse response;
+      auto& result = response.responses.emplace_back();
+      result.error_message.reset();
+      if (config.config_operation == kafka::ConfigOperation::kSet) {
+        EXPECT_EQ(config.value, "8");
+        result.error_code = KafkaError::kInvalidConfig;
+        result.error_message = "not 8";
+      }
+      return respond(request, response);
+    }
+    case ApiKey::kCreatePartitions: {
+      const auto asked = read<kafka::CreatePartitionsRequest>(request);
+      EXPECT_FALSE(asked.topics.at(0).assignments) << "where they go is the broker's choice";
+      kafka::CreatePartitionsResponse response;
+      auto& result = response.results.emplace_back();
+      if (asked.topics[0].count < 3) result.error_code = KafkaError::kInvalidPartitions;
+      return respond(request, response);
+    }
+    default: return std::nullopt;
+  }
+}
+
+TEST(KafkaClient, SettingsAndPartitionsOfATopicAreShownAndChanged) {
+  std::atomic<std::uint16_t> port{0};
+  FakeBroker broker(
+      {.newest_api_versions = 3,
+       .apis = {{ApiKey::kMetadata, 0, 12},
+                {ApiKey::kDescribeConfigs, 0, 4},
+                {ApiKey::kIncrementalAlterConfigs, 0, 1},
+                {ApiKey::kCreatePartitions, 0, 3}},
+       .raw_answer = ""},
+      [&port](const RequestFrame& request) { return answer_about_settings(request, port); });
+  port = broker.port();
+  auto client = connect(broker).value();
+  const auto settings = client.topic_settings("orders");
+  ASSERT_TRUE(settings) << settings.error().message();
+  ASSERT_EQ(settings->size(), 2U);
+  EXPECT_EQ(settings->at(0).value, "7");
+  EXPECT_TRUE(settings->at(0).is_topics_own);
+  EXPECT_EQ(settings->at(0).documentation, "how long");
+  EXPECT_FALSE(settings->at(1).value);
+  EXPECT_FALSE(settings->at(1).is_topics_own);
+
+  EXPECT_TRUE(client.change_topic_settings("orders", {{"retention.ms", std::nullopt}}));
+  const auto refused = client.change_topic_settings("orders", {{"retention.ms", "8"}});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_TRUE(refused.error().message().contains("not 8")) << refused.error().message();
+
+  EXPECT_TRUE(client.set_partition_count("orders", 3));
+  EXPECT_EQ(client.set_partition_count("orders", 2).error().code(), ErrorCode::kInvalidArgument);
 }
 
 // ---- groups

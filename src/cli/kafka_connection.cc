@@ -117,6 +117,10 @@ Result<std::int16_t> KafkaConnection::version_of(ApiKey api) const {
 Result<std::vector<std::byte>> KafkaConnection::exchange(const kafka::ByteChain& request,
                                                          const Deadline& deadline) {
   if (auto sent = stream_.send(request.flatten(), deadline); !sent) return Unexpected(sent.error());
+  return receive_frame(deadline);
+}
+
+Result<std::vector<std::byte>> KafkaConnection::receive_frame(const Deadline& deadline) {
   std::vector<std::byte> size_field(kafka::kFrameSizeBytes);
   if (auto got = stream_.receive(size_field, deadline); !got) return Unexpected(got.error());
   const auto size_bytes = kafka::parse_frame_size(size_field);

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "broker/topic_records.h"
 #include "cli/exit_code.h"
 #include "cli/testing/captured_program.h"
 #include "cli/testing/stored_log_builder.h"
@@ -163,8 +165,58 @@ TEST_F(LogVerifyTest, ATopicDescriptionThatIsGoneOrGarbledIsNamedAndTheSegmentsA
   std::filesystem::remove(log_.topic_file());
   json = report();
   ASSERT_EQ(json["damage"].size(), 1U) << json.dump(2);
-  EXPECT_EQ(json["damage"][0]["file"], log_.topic_file());
+  EXPECT_EQ(json["damage"][0]["file"], log_.catalog_directory());
   EXPECT_EQ(json["entries"], 3);
+  EXPECT_TRUE(json["damage"][0]["what"].get<std::string>().contains(log_.topic_directory()));
+}
+
+TEST_F(LogVerifyTest, ATopicThatTheCatalogDescribesIsHeldAgainstIt) {
+  log_.add_sealed_segment();
+  std::filesystem::remove(log_.topic_file());
+  broker::Topic topic = log_.topic();
+  log_.write_catalog({broker::topic_key("orders"), broker::encode(topic)});
+  EXPECT_TRUE(report()["damage"].empty());
+  EXPECT_EQ(report()["entries"], 3);
+  topic.partition_count = 2;
+  log_.write_catalog({broker::topic_key("orders"), broker::encode(topic)});
+  Json damage = only_damage();
+  EXPECT_EQ(damage["file"], log_.catalog_directory());
+  EXPECT_EQ(damage["what"], "says that the topic has 2 partitions, but 1 of them have a directory");
+  topic.partition_count = 1;
+  topic.id.bytes.fill(std::byte{0xFF});
+  log_.write_catalog({broker::topic_key("orders"), broker::encode(topic)});
+  EXPECT_EQ(only_damage()["kind"], "identity");
+}
+
+TEST_F(LogVerifyTest, ATopicThatTheCatalogSaysIsDeletedIsNoDamage) {
+  log_.add_sealed_segment();
+  std::filesystem::remove(log_.topic_file());
+  log_.write_catalog({broker::deleted_topic_key("orders"),
+                      broker::encode(broker::DeletedTopic{"orders", log_.topic().id, 1})});
+  EXPECT_TRUE(report()["damage"].empty());
+}
+
+TEST_F(LogVerifyTest, ACatalogThatCannotBeReadIsNamedAndTheSegmentsAreStillRead) {
+  log_.add_sealed_segment();
+  std::filesystem::remove(log_.topic_file());
+  log_.write_catalog({broker::topic_key("orders"), "rubbish"});
+  const Json json = report();
+  ASSERT_EQ(json["damage"].size(), 1U) << json.dump(2);
+  EXPECT_EQ(json["damage"][0]["kind"], "topic");
+  EXPECT_EQ(json["damage"][0]["file"], log_.catalog_directory());
+  EXPECT_EQ(json["entries"], 3);
+  EXPECT_TRUE(
+      verify(log_.data_directory()).out.contains(log_.catalog_directory() + ": cannot be read"));
+}
+
+TEST_F(LogVerifyTest, ACopyOfATopicHasNoDescriptionAndNeedsNone) {
+  log_.add_sealed_segment();
+  std::filesystem::remove(log_.topic_file());
+  const TempDirectory copies;
+  std::filesystem::copy(log_.topic_directory(), copies / "copy",
+                        std::filesystem::copy_options::recursive);
+  const Captured captured = verify(copies / "copy");
+  EXPECT_EQ(captured.exit_code, kSuccess) << captured.out << captured.err;
 }
 
 TEST_F(LogVerifyTest, ATopicThatIsJustBeingCreatedOrHasJustBeenDeletedIsNoDamage) {

@@ -5,10 +5,12 @@
 
 #include "cli/catalog_command.h"
 #include "cli/config_command.h"
+#include "cli/consume_command.h"
 #include "cli/doctor_command.h"
 #include "cli/exit_code.h"
 #include "cli/group_command.h"
 #include "cli/log_command.h"
+#include "cli/produce_command.h"
 #include "cli/serve.h"
 #include "cli/topic_command.h"
 #include "server/version.h"
@@ -45,6 +47,8 @@ int refuse(const CLI::App& app, const CLI::ParseError& error, Console& console) 
 
 void add_commands(CLI::App& app, Console& console, int& exit_code) {
   add_serve_command(app, exit_code);
+  add_produce_command(app, console, exit_code);
+  add_consume_command(app, console, exit_code);
   add_topic_command(app, console, exit_code);
   add_group_command(app, console, exit_code);
   add_doctor_command(app, console, exit_code);

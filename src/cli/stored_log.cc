@@ -8,7 +8,8 @@
 #include <charconv>
 #include <filesystem>
 
-#include "broker/metadata_store.h"
+#include "broker/topic_file.h"
+#include "cli/stored_topics.h"
 #include "disk/data_lock.h"
 #include "disk/descriptor.h"
 #include "log/segment.h"
@@ -20,8 +21,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kTopicsDirectory = "topics";
-constexpr const char* kTopicFile = "topic.json";
-constexpr const char* kDeletedFile = "topic.json.deleted";
+using broker::kDeletedTopicFile;
+using broker::kTopicFile;
+
 constexpr std::string_view kSetAsideSuffix = ".seg.damaged";
 // A segment file lies four names below the directory with the lock: topics, topic, partition, file.
 constexpr int kLockSearchLevels = 5;
@@ -43,6 +45,14 @@ std::optional<fs::path> find_lock(fs::path path) {
   return std::nullopt;
 }
 
+// That `path` is or lies in.
+std::optional<fs::path> data_directory_of(const fs::path& path) {
+  if (const auto lock = find_lock(path)) return lock->parent_path();
+  std::error_code failed;
+  if (fs::is_directory(path / kTopicsDirectory, failed)) return path;
+  return std::nullopt;
+}
+
 Result<fs::path> absolute_path(const std::string& path) {
   std::error_code failed;
   fs::path absolute = fs::canonical(path, failed);
@@ -56,6 +66,8 @@ class Finder {
 
   Result<StoredLog> find(const fs::path& path) {
     log_.in_use_by = find_owner(path);
+    if (const auto data = data_directory_of(path)) topics_ = StoredTopics::read(data->string());
+    if (topics_.problem()) log_.problems.push_back({"", topics_.directory(), *topics_.problem()});
     if (Result<void> found = take_in(path); !found) return Unexpected(found.error());
     std::ranges::sort(log_.partitions, {},
                       [](const StoredPartition& p) { return std::pair(p.topic, p.index); });
@@ -68,7 +80,7 @@ class Finder {
     if (disk_.is_file(path)) return take_in_segment(path);
     if (disk_.is_directory(path / kTopicsDirectory)) return take_in_topics(path / kTopicsDirectory);
     if (path.filename() == kTopicsDirectory) return take_in_topics(path);
-    if (disk_.is_file(path / kTopicFile)) return take_in_topic(path);
+    if (is_topic_directory(path)) return take_in_topic(path);
     const auto names = disk_.list(path);
     if (!names) return Unexpected(names.error());
     const auto is_segment = [](const std::string& name) {
@@ -80,11 +92,15 @@ class Finder {
     };
     if (std::ranges::any_of(*names, is_partition)) return take_in_topic(path);
     const bool is_empty_partition = partition_number(path.filename().string()).has_value() &&
-                                    disk_.is_file(path.parent_path() / kTopicFile);
+                                    is_topic_directory(path.parent_path());
     if (is_empty_partition) return take_in_lone_partition(path);
     return fail(ErrorCode::kInvalidArgument,
                 "{} is not a data directory (it has no '{}' in it), nor a topic's or a partition's",
                 path.string(), kTopicsDirectory);
+  }
+
+  bool is_topic_directory(const fs::path& path) const {
+    return disk_.is_file(path / kTopicFile) || path.parent_path().filename() == kTopicsDirectory;
   }
 
   Result<void> take_in_topics(const fs::path& topics) {
@@ -117,53 +133,66 @@ class Finder {
     return {};
   }
 
-  // What topic.json says.
+  // What the catalog says, or topic.json where there is one.
   struct Description {
     StoredPartition
         pattern;  // what all partitions share; from the directory's name where nothing is said
     std::optional<std::int32_t> partition_count;
     bool is_missing = false;
     std::string problem;  // why it cannot be used; empty when it can
+    std::string file;     // who says so
+
+    void take(const broker::Topic& topic) {
+      pattern.topic = topic.name;
+      pattern.topic_id = topic.id.bytes;
+      partition_count = topic.partition_count;
+    }
   };
 
   Description describe_topic(const fs::path& directory) {
     Description description;
     description.pattern.topic = directory.filename().string();
     description.pattern.index_is_known = true;
-    const auto contents = disk_.read_small_file(directory / kTopicFile);
-    if (!contents) {
-      description.is_missing = contents.error().code() == ErrorCode::kNotFound;
-      description.problem = contents.error().message();
+    description.file = directory / kTopicFile;
+    const auto contents = disk_.read_small_file(description.file);
+    if (!contents && contents.error().code() == ErrorCode::kNotFound) {
+      description.file = topics_.directory();
+      const broker::Topic* topic = topics_.find(description.pattern.topic);
+      if (topic != nullptr) description.take(*topic);
+      description.is_missing = topic == nullptr;
       return description;
     }
-    const auto topic = broker::decode_topic(as_text(*contents));
-    if (!topic) {
+    const auto topic = contents ? broker::decode_topic_file(as_text(*contents))
+                                : Result<broker::Topic>(Unexpected(contents.error()));
+    if (topic) {
+      description.take(*topic);
+    } else {
       description.problem = topic.error().message();
-      return description;
     }
-    description.pattern.topic = topic->name;
-    description.pattern.topic_id = topic->id.bytes;
-    description.partition_count = topic->partition_count;
     return description;
   }
 
   void report_problem(const Description& description, const fs::path& directory,
                       std::int32_t partition_count, bool has_segments) {
+    const std::string& name = description.pattern.topic;
     std::string what;
     if (description.is_missing) {
-      // A topic that is being deleted says so in another file.
-      const bool is_deleted = fs::exists(directory / kDeletedFile);
+      // A copy has no catalog, and one that cannot be read is a problem of its own.
+      if (topics_.directory().empty() || topics_.problem()) return;
+      // A topic that is being deleted says so in another record, or did in another file.
+      const bool is_deleted = topics_.is_deleted(name) || fs::exists(directory / kDeletedTopicFile);
       if (!has_segments || log_.in_use_by || is_deleted) return;
-      what = "is missing: restore it; a server refuses to start without it";
+      what = fmt::format("has no topic {}, of which {} holds segments; a server refuses to start so",
+                         name, directory.string());
     } else if (!description.problem.empty()) {
       what = "cannot be used: " + description.problem;
-    } else if (description.partition_count != partition_count) {
+    } else if (description.partition_count != partition_count && !log_.in_use_by) {
       what = fmt::format("says that the topic has {} partitions, but {} of them have a directory",
                          *description.partition_count, partition_count);
     } else {
       return;
     }
-    log_.problems.push_back({description.pattern.topic, directory / kTopicFile, std::move(what)});
+    log_.problems.push_back({name, description.file, std::move(what)});
   }
 
   Result<void> take_in_lone_partition(const fs::path& directory) {
@@ -222,6 +251,7 @@ class Finder {
   }
 
   OfflineDisk& disk_;
+  StoredTopics topics_;
   StoredLog log_;
 };
 
@@ -236,10 +266,8 @@ Result<StoredLog> find_stored_log(OfflineDisk& disk, const std::string& path) {
 Result<std::optional<std::string>> find_data_directory(const std::string& path) {
   const Result<fs::path> absolute = absolute_path(path);
   if (!absolute) return Unexpected(absolute.error());
-  if (const auto lock = find_lock(*absolute)) return std::optional(lock->parent_path().string());
-  std::error_code failed;
-  if (fs::is_directory(*absolute / kTopicsDirectory, failed)) return std::optional(absolute->string());
-  return std::optional<std::string>();
+  const auto directory = data_directory_of(*absolute);
+  return directory ? std::optional(directory->string()) : std::nullopt;
 }
 
 }  // namespace penstock::cli

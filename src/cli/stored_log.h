@@ -1,10 +1,10 @@
 // StoredLog: which topics, partitions and segments lie under a path, found by names alone.
 //
 // The path may be a data directory, one topic's, one partition's, or a segment file:
-//   <data>/topics/<topic>/topic.json
 //   <data>/topics/<topic>/<partition>/<20 digits>.seg and .idx
+// What the topics are, the catalog says, or a topic.json beside the partitions.
 //
-// Threading: one thread. Reads directories and topic.json, and changes nothing.
+// Threading: one thread. Reads directories, topic.json and the catalog, and changes nothing.
 #pragma once
 
 #include <optional>
@@ -20,7 +20,7 @@ struct StoredPartition {
   std::string topic;
   std::int32_t index = 0;
   std::string directory;
-  // From topic.json; without it the segments' headers are believed.
+  // From the topic's description; without one the segments' headers are believed.
   std::optional<log::TopicId> topic_id;
 
   std::vector<std::uint64_t> segments;  // the numbers to be read, in order
@@ -33,7 +33,7 @@ struct StoredPartition {
   std::string name() const { return fmt::format("{}/{}", topic, index); }
 };
 
-// Something that is wrong with a topic as a whole.
+// Something that is wrong with a topic as a whole, or, without a name, with what describes them.
 struct TopicProblem {
   std::string topic;
   std::string file;

@@ -36,14 +36,22 @@ Result<Addresses> look_up(const server::Address& address) {
 
 // Waits until the socket is ready for `events`, or has failed, which the next call tells.
 Result<void> wait_for(const Descriptor& socket, short events, const Deadline& deadline) {
+  const Interrupt* interrupt = deadline.interrupt();
   while (true) {
-    pollfd waiting{.fd = socket.get(), .events = events, .revents = 0};
+    if (deadline.is_interrupted()) return fail(ErrorCode::kClosed, "interrupted");
+    // poll() passes over negative descriptors.
+    std::array<pollfd, 2> waiting{
+        pollfd{.fd = socket.get(), .events = events, .revents = 0},
+        pollfd{
+            .fd = interrupt == nullptr ? -1 : interrupt->descriptor(), .events = POLLIN, .revents = 0}};
     const auto left_ms =
         std::min<std::int64_t>(deadline.remaining().count(), std::numeric_limits<int>::max());
-    const int ready = ::poll(&waiting, 1, static_cast<int>(left_ms));
-    if (ready > 0) return {};
+    const int ready = ::poll(waiting.data(), waiting.size(), static_cast<int>(left_ms));
     if (ready == 0) return fail(ErrorCode::kTimeout, "no answer in time");
-    if (errno != EINTR) return Unexpected(Error::from_errno(errno, "poll"));
+    if (ready < 0 && errno != EINTR) return Unexpected(Error::from_errno(errno, "poll"));
+    if (ready < 0) continue;
+    if (waiting[0].revents != 0) return {};
+    interrupt->drain();
   }
 }
 

@@ -1,8 +1,8 @@
 // TcpStream: a TCP connection with blocking calls that all end by a deadline.
 //
 // Ownership: owns its socket. Threading: one thread at a time.
-// Errors: kTimeout (the deadline passed), kClosed (the other side ended it), kNotFound (no such host),
-// kIo. After an error the stream is of no more use.
+// Errors: kTimeout (the deadline passed), kClosed (the other side ended it, or the deadline's interrupt
+// came), kNotFound (no such host), kIo. After an error the stream is of no more use.
 #pragma once
 
 #include <string>
@@ -24,6 +24,8 @@ class TcpStream {
   Result<void> send(ByteView bytes, const Deadline& deadline);
   // Fills all of `into`.
   Result<void> receive(MutableBytes into, const Deadline& deadline);
+  // To be polled for input. Not to be read from.
+  int descriptor() const { return socket_.get(); }
   // Everything until the other side ends it. Errors also: kTooLarge above `max_bytes`.
   Result<std::string> receive_all(std::size_t max_bytes, const Deadline& deadline);
 

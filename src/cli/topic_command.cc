@@ -6,6 +6,7 @@
 #include "cli/broker_options.h"
 #include "cli/exit_code.h"
 #include "cli/text.h"
+#include "cli/topic_change_command.h"
 #include "server/config_values.h"
 
 namespace penstock::cli {
@@ -322,8 +323,8 @@ class TopicCommand {
 }  // namespace
 
 void add_topic_command(CLI::App& app, Console& console, int& exit_code) {
-  CLI::App& topic =
-      *app.add_subcommand("topic", "Create, list, describe and delete topics, at any Kafka broker");
+  CLI::App& topic = *app.add_subcommand(
+      "topic", "Create, list, describe, change and delete topics, at any Kafka broker");
   topic.require_subcommand(1);
   topic.footer("Example:\n  penstock topic list --brokers 127.0.0.1:9092");
   TopicCommand(topic, "create", "Create a topic", "create orders --partitions 4")
@@ -339,6 +340,7 @@ void add_topic_command(CLI::App& app, Console& console, int& exit_code) {
       .with_name()
       .with_json()
       .does(describe, console, exit_code);
+  add_topic_change_commands(topic, console, exit_code);
   TopicCommand(topic, "delete-records",
                "Delete the oldest messages of a topic, for good; nobody is asked again",
                "delete-records orders --partition 2 --below 41000")

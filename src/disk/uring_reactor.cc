@@ -343,9 +343,12 @@ void UringReactor::submit() {
     check_entered(io_uring_submit_and_get_events(&ring_));
     return;
   }
+  const bool submits = io_uring_sq_ready(&ring_) > 0;
   const auto begin = std::chrono::steady_clock::now();
   check_entered(io_uring_submit_and_get_events(&ring_));
-  submitting_time_ += std::chrono::steady_clock::now() - begin;
+  const Duration took = std::chrono::steady_clock::now() - begin;
+  submitting_time_ += took;
+  if (submits) stats_.submit_latency.add(took);
 }
 
 // Of a submission and a wait in one system call nobody can tell how long the submission took.

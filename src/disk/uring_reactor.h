@@ -26,6 +26,7 @@
 #include <memory>
 
 #include "base/error.h"
+#include "base/latency_histogram.h"
 #include "disk/descriptor.h"
 #include "disk/system_faults.h"
 #include "task/reactor.h"
@@ -60,6 +61,7 @@ struct UringStats {
   // and tells nobody: this is the part that can be seen, and a lower bound.
   std::uint64_t forced_async_count = 0;
   std::uint64_t turned_away_count = 0;  // completions with EAGAIN, EINTR or ECANCELED
+  LatencyHistogram submit_latency;      // of each submission that is timed
 };
 
 // What receives the completions of one submission. UringCall is the one for everyday use; derive

@@ -96,7 +96,8 @@ void SharedArena::append(ByteView payload, std::int64_t first, std::int64_t last
   store_le<std::int64_t>(record, kFirstAt, first);
   store_le<std::int64_t>(record, kLastAt, last);
   store_le<std::uint32_t>(record, kPayloadBytesAt, static_cast<std::uint32_t>(payload.size()));
-  std::ranges::copy(payload, record.begin() + kRecordHeaderBytes);
+  // std::ranges::copy does not become a memcpy here: libstdc++ 12 tells const bytes from bytes.
+  std::memcpy(record.data() + kRecordHeaderBytes, payload.data(), payload.size());
   std::ranges::fill(record.subspan(kRecordHeaderBytes + payload.size()), std::byte{0});
   store_le<std::uint32_t>(record, kPayloadChecksumAt, payload_checksum(record));
   store_le<std::uint32_t>(record, kChecksumAt, header_checksum(record, generation_, *place));

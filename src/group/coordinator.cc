@@ -16,19 +16,30 @@ constexpr KafkaError kGoAway = KafkaError::kNotCoordinator;
 }  // namespace
 
 GroupCoordinator::GroupCoordinator(Scheduler& scheduler, catalog::Catalog& catalog, Random& random,
-                                   const GroupSettings& settings)
+                                   const Topics& topics, const GroupSettings& settings)
     : scheduler_(scheduler),
       catalog_(catalog),
       settings_(settings),
       background_(scheduler),
       stopping_(scheduler),
-      context_{scheduler, catalog, random, settings, background_, rebalances_} {}
+      context_{scheduler, catalog, random, settings, topics, background_, rebalances_} {}
 
 GroupCoordinator::~GroupCoordinator() = default;
 
 // --- Life ----------------------------------------------------------------------------------------
 
 Task<Result<void>> GroupCoordinator::start(std::function<bool(const std::string& group)> is_own) {
+  if (auto loaded = co_await load_groups(is_own); !loaded) co_return loaded;
+  if (auto loaded = co_await load_consumer_groups(is_own); !loaded) co_return loaded;
+  if (auto loaded = co_await load_offsets(is_own); !loaded) co_return loaded;
+  if (auto loaded = co_await load_pending_offsets(is_own); !loaded) co_return loaded;
+  auto hold = background_.enter();
+  if (hold) scheduler_.spawn(expire_now_and_then(std::move(*hold)));
+  co_return Result<void>();
+}
+
+Task<Result<void>> GroupCoordinator::load_groups(
+    const std::function<bool(const std::string& group)>& is_own) {
   const auto groups = co_await catalog_.scan(scheduler_, std::string(kGroupPrefix));
   if (!groups) co_return Unexpected(groups.error());
   for (const catalog::Entry& entry : *groups) {
@@ -39,6 +50,45 @@ Task<Result<void>> GroupCoordinator::start(std::function<bool(const std::string&
     if (!record) co_return Unexpected(record.error().context(fmt::format("group {}", *id)));
     groups_.emplace(*id, std::make_shared<Group>(context_, *id, std::move(*record)));
   }
+  co_return Result<void>();
+}
+
+Task<Result<void>> GroupCoordinator::load_consumer_groups(
+    const std::function<bool(const std::string& group)>& is_own) {
+  std::map<std::string, ConsumerGroup::MemberRecords> members;
+  const auto member_entries = co_await catalog_.scan(scheduler_, std::string(kConsumerMemberPrefix));
+  if (!member_entries) co_return Unexpected(member_entries.error());
+  for (const catalog::Entry& entry : *member_entries) {
+    auto key = decode_consumer_member_key(entry.key);
+    if (!key) co_return Unexpected(key.error());
+    if (!is_own(key->group)) continue;
+    auto record = decode_consumer_member(entry.value);
+    if (!record)
+      co_return Unexpected(record.error().context(fmt::format("a member of group {}", key->group)));
+    members[key->group].emplace(std::move(key->member), std::move(*record));
+  }
+  const auto groups = co_await catalog_.scan(scheduler_, std::string(kConsumerGroupPrefix));
+  if (!groups) co_return Unexpected(groups.error());
+  for (const catalog::Entry& entry : *groups) {
+    auto id = decode_consumer_group_key(entry.key);
+    if (!id) co_return Unexpected(id.error());
+    if (!is_own(*id)) continue;
+    const auto record = decode_consumer_group(entry.value);
+    if (!record) co_return Unexpected(record.error().context(fmt::format("group {}", *id)));
+    auto group = ConsumerGroup::from_records(context_, *id, *record, members[*id]);
+    if (!group) co_return Unexpected(group.error().context(fmt::format("group {}", *id)));
+    groups_.emplace(*id, std::move(*group));
+    members.erase(*id);
+  }
+  if (!members.empty()) {
+    co_return fail(ErrorCode::kCorrupt, "group {} has members in the catalog and is not there itself",
+                   members.begin()->first);
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> GroupCoordinator::load_offsets(
+    const std::function<bool(const std::string& group)>& is_own) {
   const auto offsets = co_await catalog_.scan(scheduler_, std::string(kOffsetPrefix));
   if (!offsets) co_return Unexpected(offsets.error());
   for (const catalog::Entry& entry : *offsets) {
@@ -52,9 +102,6 @@ Task<Result<void>> GroupCoordinator::start(std::function<bool(const std::string&
     if (!group) group = std::make_shared<Group>(context_, key->group);
     group->offsets().emplace(std::move(key->partition), std::move(*record));
   }
-  if (auto loaded = co_await load_pending_offsets(is_own); !loaded) co_return loaded;
-  auto hold = background_.enter();
-  if (hold) scheduler_.spawn(expire_now_and_then(std::move(*hold)));
   co_return Result<void>();
 }
 
@@ -80,6 +127,32 @@ GroupCoordinator::GroupRef GroupCoordinator::find_or_make(const std::string& id)
   return groups_.emplace(id, std::make_shared<Group>(context_, id)).first->second;
 }
 
+template <typename Type>
+std::shared_ptr<Type> GroupCoordinator::find_of_type(const std::string& id) const {
+  return std::dynamic_pointer_cast<Type>(find(id));
+}
+
+template <typename Type>
+std::expected<std::shared_ptr<Type>, KafkaError> GroupCoordinator::find_or_make_of_type(
+    const std::string& id, KafkaError other) {
+  const GroupRef found = find(id);
+  if (auto group = std::dynamic_pointer_cast<Type>(found)) return group;
+  if (!found && groups_.size() >= settings_.max_groups)
+    return std::unexpected(KafkaError::kCoordinatorNotAvailable);
+  if (found && (!found->is_idle() || pending_.has_any(id))) {
+    // It is being deleted, or somebody's commit is on its way.
+    const bool is_passing = found->is_dead() || found->member_count() == 0;
+    return std::unexpected(is_passing ? KafkaError::kCoordinatorNotAvailable : other);
+  }
+  auto group = std::make_shared<Type>(context_, id);
+  if (found) {
+    found->end(KafkaError::kCoordinatorNotAvailable);
+    group->replace(*found);
+  }
+  groups_[id] = group;
+  return group;
+}
+
 // --- Members -------------------------------------------------------------------------------------
 
 KafkaError GroupCoordinator::without_group() const {
@@ -94,30 +167,57 @@ Task<JoinAnswer> GroupCoordinator::join(std::string id, JoinRequest request) {
       request.session_timeout > settings_.max_session_timeout) {
     co_return JoinAnswer::refused(KafkaError::kInvalidSessionTimeout, member_id);
   }
-  const GroupRef group = is_new ? find_or_make(id) : find(id);
-  if (group) co_return co_await group->join(std::move(request));
-  co_return JoinAnswer::refused(is_new ? KafkaError::kCoordinatorNotAvailable : without_group(),
-                                member_id);
+  if (!is_new) {
+    if (const auto group = find_of_type<Group>(id)) co_return co_await group->join(std::move(request));
+    const bool is_another_type = find(id) != nullptr;
+    co_return JoinAnswer::refused(
+        is_another_type ? KafkaError::kInconsistentGroupProtocol : without_group(), member_id);
+  }
+  const auto group = find_or_make_of_type<Group>(id, KafkaError::kInconsistentGroupProtocol);
+  if (!group) co_return JoinAnswer::refused(group.error(), member_id);
+  co_return co_await (*group)->join(std::move(request));
 }
 
 Task<SyncAnswer> GroupCoordinator::sync(std::string id, SyncRequest request) {
-  if (const GroupRef group = find(id)) co_return co_await group->sync(std::move(request));
+  if (const auto group = find_of_type<Group>(id)) co_return co_await group->sync(std::move(request));
   co_return SyncAnswer::refused(without_group());
 }
 
 KafkaError GroupCoordinator::heartbeat(const std::string& id, const MemberIdentity& member,
                                        std::int32_t generation) {
-  const GroupRef group = find(id);
+  const auto group = find_of_type<Group>(id);
   return group ? group->heartbeat(member, generation) : without_group();
 }
 
 std::vector<KafkaError> GroupCoordinator::leave(const std::string& id,
                                                 const std::vector<LeavingMember>& members) {
   std::vector<KafkaError> errors;
-  const GroupRef group = find(id);
+  const auto group = find_of_type<Group>(id);
   for (const LeavingMember& member : members)
     errors.push_back(group ? group->leave(member) : without_group());
   return errors;
+}
+
+Task<ConsumerHeartbeatAnswer> GroupCoordinator::consumer_heartbeat(std::string id,
+                                                                   ConsumerHeartbeat request) {
+  if (is_released_) co_return ConsumerHeartbeatAnswer::refused(kGoAway, "the server stops");
+  const auto not_found = [&id] {
+    return ConsumerHeartbeatAnswer::refused(KafkaError::kGroupIdNotFound,
+                                            fmt::format("there is no consumer group {}", id));
+  };
+  if (request.epoch != kJoinEpoch) {
+    const auto group = find_of_type<ConsumerGroup>(id);
+    if (!group) co_return not_found();
+    co_return co_await group->heartbeat(std::move(request));
+  }
+  const auto group = find_or_make_of_type<ConsumerGroup>(id, KafkaError::kGroupIdNotFound);
+  if (group) co_return co_await (*group)->heartbeat(std::move(request));
+  if (group.error() == KafkaError::kGroupIdNotFound) {
+    co_return ConsumerHeartbeatAnswer::refused(
+        KafkaError::kGroupIdNotFound,
+        fmt::format("group {} has members of the classic protocol: they must leave first", id));
+  }
+  co_return ConsumerHeartbeatAnswer::refused(group.error(), "the group cannot be served now");
 }
 
 // --- Offsets -------------------------------------------------------------------------------------
@@ -128,13 +228,14 @@ Task<void> GroupCoordinator::commit(std::string id, CommitRequest& request) {
   };
   if (is_released_) co_return refuse_all(kGoAway);
   // A generation that nobody knows of any more cannot be the current one.
-  const GroupRef group = request.generation < 0 ? find_or_make(id) : find(id);
+  const bool has_no_member = request.caller.generation < 0;
+  const GroupRef group = has_no_member ? find_or_make(id) : find(id);
   if (!group) {
-    co_return refuse_all(request.generation < 0 ? KafkaError::kCoordinatorNotAvailable
-                                                : KafkaError::kIllegalGeneration);
+    if (has_no_member) co_return refuse_all(KafkaError::kCoordinatorNotAvailable);
+    co_return refuse_all(request.caller.knows_epochs ? KafkaError::kGroupIdNotFound
+                                                     : KafkaError::kIllegalGeneration);
   }
-  if (const KafkaError error = group->check_commit(request.member, request.generation);
-      error != KafkaError::kNone) {
+  if (const KafkaError error = group->check_commit(request.caller); error != KafkaError::kNone) {
     co_return refuse_all(error);
   }
   prepare_parts(request);
@@ -152,6 +253,11 @@ Task<void> GroupCoordinator::commit(std::string id, CommitRequest& request) {
     if (written) group->offsets()[part.partition] = part.record;
     if (!written) part.error = KafkaError::kCoordinatorNotAvailable;
   }
+}
+
+KafkaError GroupCoordinator::check_fetch(const std::string& id, const OffsetsCaller& caller) const {
+  const GroupRef group = find(id);
+  return group ? group->check_fetch(caller) : KafkaError::kNone;
 }
 
 void GroupCoordinator::prepare_parts(CommitRequest& request) const {
@@ -183,10 +289,21 @@ std::vector<CommittedOffset> GroupCoordinator::committed(
   return found;
 }
 
+std::vector<GroupOffset> GroupCoordinator::first_offsets(std::size_t limit) const {
+  std::vector<GroupOffset> found;
+  for (const auto& [id, group] : groups_) {
+    for (const auto& [partition, record] : group->offsets()) {
+      if (found.size() == limit) return found;
+      found.push_back({id, partition, record.offset});
+    }
+  }
+  return found;
+}
+
 GroupStats GroupCoordinator::stats() const {
   GroupStats stats{.groups = groups_.size(), .rebalances = rebalances_, .commits = commits_};
   for (const GroupRef& group : groups_ | std::views::values) {
-    stats.members += group->members().size();
+    stats.members += group->member_count();
     stats.offsets += group->offsets().size();
   }
   return stats;
@@ -198,7 +315,7 @@ GroupDescription GroupCoordinator::describe(const std::string& id) const {
   GroupDescription described;
   described.id = id;
   described.state = to_string(GroupState::kDead);
-  const GroupRef group = find(id);
+  const auto group = find_of_type<Group>(id);
   if (!group) return described;
   described.state = to_string(group->state());
   described.protocol_type = group->protocol_type().value_or("");
@@ -214,19 +331,47 @@ GroupDescription GroupCoordinator::describe(const std::string& id) const {
   return described;
 }
 
+ConsumerGroupDescription GroupCoordinator::describe_consumer_group(const std::string& id) const {
+  ConsumerGroupDescription described;
+  described.id = id;
+  const auto group = find_of_type<ConsumerGroup>(id);
+  if (!group) {
+    described.error = KafkaError::kGroupIdNotFound;
+    described.message = fmt::format("there is no consumer group {}", id);
+    return described;
+  }
+  described.state = group->state_name();
+  described.epoch = group->epoch();
+  described.assignment_epoch = group->assignment_epoch();
+  described.assignor = to_string(group->assignor());
+  for (const ConsumerMember& member : group->members() | std::views::values) {
+    const std::set<std::string>& names = member.subscription->topic_names;
+    described.members.push_back({.member_id = member.id,
+                                 .instance_id = member.instance_id,
+                                 .rack_id = member.rack_id,
+                                 .epoch = member.epoch,
+                                 .client_id = member.client_id,
+                                 .client_host = member.client_host,
+                                 .topic_names = {names.begin(), names.end()},
+                                 .assigned = member.assigned,
+                                 .target = member.target});
+  }
+  return described;
+}
+
 std::vector<GroupSummary> GroupCoordinator::list() const {
   std::vector<GroupSummary> summaries;
   for (const auto& [id, group] : groups_) {
     summaries.push_back(
-        {id, group->protocol_type().value_or(""), std::string(to_string(group->state()))});
+        {id, group->protocol_type_name(), std::string(group->state_name()), group->type()});
   }
   return summaries;
 }
 
 Task<KafkaError> GroupCoordinator::delete_group(std::string id) {
   const GroupRef group = find(id);
-  if (!group || group->state() == GroupState::kDead) co_return KafkaError::kGroupIdNotFound;
-  if (group->state() != GroupState::kEmpty) co_return KafkaError::kNonEmptyGroup;
+  if (!group || group->is_dead()) co_return KafkaError::kGroupIdNotFound;
+  if (!group->is_empty()) co_return KafkaError::kNonEmptyGroup;
   const auto erased = co_await erase_group(group);
   co_return erased ? KafkaError::kNone : KafkaError::kCoordinatorNotAvailable;
 }
@@ -235,9 +380,9 @@ Task<KafkaError> GroupCoordinator::delete_offsets(std::string id,
                                                   std::vector<TopicPartition> partitions,
                                                   std::vector<KafkaError>& errors) {
   const GroupRef group = find(id);
-  if (!group || group->state() == GroupState::kDead) co_return KafkaError::kGroupIdNotFound;
+  if (!group || group->is_dead()) co_return KafkaError::kGroupIdNotFound;
   const auto subscribed = group->subscribed_topics();
-  const bool is_empty = group->state() == GroupState::kEmpty;
+  const bool is_empty = group->is_empty();
   if (!is_empty && !subscribed) co_return KafkaError::kNonEmptyGroup;
   std::vector<TopicPartition> erased;
   errors.clear();
@@ -292,11 +437,11 @@ Task<void> GroupCoordinator::expire_now_and_then(Gate::Hold) {
 // As Kafka does since KIP-211: what a group without members has committed, when it has been without for
 // as long; what a group consumes no more, by its age; and what was committed without a group, by its
 // age.
-std::vector<TopicPartition> GroupCoordinator::expired_offsets(const Group& group,
+std::vector<TopicPartition> GroupCoordinator::expired_offsets(const GroupBase& group,
                                                               std::int64_t now_ms) const {
   const std::int64_t kept_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(settings_.offsets_retention).count();
-  const bool is_empty = group.state() == GroupState::kEmpty;
+  const bool is_empty = group.is_empty();
   const auto subscribed = group.subscribed_topics();
   std::vector<TopicPartition> expired;
   for (const auto& [partition, record] : group.offsets()) {
@@ -349,17 +494,17 @@ Task<Result<void>> GroupCoordinator::erase_group(GroupRef group) {
     co_return Result<void>();
   }
   catalog::Change change;
-  change.erase(group_key(group->id()));
+  erase_records(change, group->id());
   change.erase_prefix(offset_prefix(group->id()));
   change.erase_prefix(pending_offset_prefix(group->id()));
   auto written = co_await catalog_.write(scheduler_, std::move(change));
   groups_.erase(group->id());
   if (written) pending_.forget_group(group->id());
   if (written || is_released_) co_return written;
-  // It is still there: as a restart would find it.
-  auto again = std::make_shared<Group>(context_, group->id(), group->to_record());
-  again->offsets() = group->offsets();
-  groups_.emplace(group->id(), std::move(again));
+  // It is still there.
+  const GroupRef again = group->again();
+  again->replace(*group);
+  groups_.emplace(group->id(), again);
   co_return written;
 }
 

@@ -8,6 +8,7 @@
 // Threading: the scheduler's.
 #pragma once
 
+#include <expected>
 #include <functional>
 #include <map>
 #include <memory>
@@ -15,14 +16,14 @@
 #include <string>
 #include <vector>
 
+#include "group/consumer_group.h"
 #include "group/group.h"
 #include "group/pending_offsets.h"
 
 namespace penstock::group {
 
 struct CommitRequest {
-  MemberIdentity member;
-  std::int32_t generation = -1;
+  OffsetsCaller caller;
   struct Part {
     TopicPartition partition;
     OffsetRecord record;
@@ -50,16 +51,46 @@ struct GroupDescription {
   std::vector<MemberDescription> members;
 };
 
+// A group of the new protocol, for an operator.
+struct ConsumerGroupDescription {
+  kafka::KafkaError error = kafka::KafkaError::kNone;
+  std::string message;  // why, when there is an error
+  std::string id;
+  std::string state;
+  std::int32_t epoch = 0;
+  std::int32_t assignment_epoch = 0;
+  std::string assignor;
+  struct MemberDescription {
+    std::string member_id;
+    std::optional<std::string> instance_id;
+    std::optional<std::string> rack_id;
+    std::int32_t epoch = 0;
+    std::string client_id;
+    std::string client_host;
+    std::vector<std::string> topic_names;
+    Assignment assigned;
+    Assignment target;
+  };
+  std::vector<MemberDescription> members;
+};
+
 struct GroupSummary {
   std::string id;
   std::string protocol_type;
   std::string state;
+  GroupType type = GroupType::kClassic;
 };
 
 struct CommittedOffset {
   TopicPartition partition;
   std::optional<OffsetRecord> record;  // nothing: none was committed
   bool is_unstable = false;            // an open transaction may yet replace it
+};
+
+struct GroupOffset {
+  std::string group;
+  TopicPartition partition;
+  Offset offset;
 };
 
 struct GroupStats {
@@ -73,7 +104,7 @@ struct GroupStats {
 class GroupCoordinator {
  public:
   GroupCoordinator(Scheduler& scheduler, catalog::Catalog& catalog, Random& random,
-                   const GroupSettings& settings);
+                   const Topics& topics, const GroupSettings& settings);
   GroupCoordinator(const GroupCoordinator&) = delete;
   GroupCoordinator& operator=(const GroupCoordinator&) = delete;
   ~GroupCoordinator();
@@ -94,6 +125,8 @@ class GroupCoordinator {
   std::vector<kafka::KafkaError> leave(const std::string& group,
                                        const std::vector<LeavingMember>& members);
 
+  Task<ConsumerHeartbeatAnswer> consumer_heartbeat(std::string group, ConsumerHeartbeat request);
+
   // Sets each part's error; durable on return.
   Task<void> commit(std::string group, CommitRequest& request);
   // The same within a producer's transaction: in force once that is committed. `verify` asks whether it
@@ -105,11 +138,18 @@ class GroupCoordinator {
   // it changes nothing. Errors: the catalog's; kClosed after release_waiting().
   enum class TransactionEnd { kAbort, kCommit };
   Task<Result<void>> end_transaction(std::string group, std::int64_t producer_id, TransactionEnd how);
+  // Whether `caller` may read what the group has committed.
+  kafka::KafkaError check_fetch(const std::string& group, const OffsetsCaller& caller) const;
   // Nothing in `wanted`: all there are.
   std::vector<CommittedOffset> committed(
       const std::string& group, const std::optional<std::vector<TopicPartition>>& wanted) const;
 
+  // Of all groups, at most so many, in the order of groups and partitions.
+  std::vector<GroupOffset> first_offsets(std::size_t limit) const;
+
+  // A group that is not there, or of the other protocol, is dead; as Kafka says it.
   GroupDescription describe(const std::string& group) const;
+  ConsumerGroupDescription describe_consumer_group(const std::string& group) const;
   std::vector<GroupSummary> list() const;
   Task<kafka::KafkaError> delete_group(std::string group);
   // An error of the group as a whole; else each partition's in `errors`, in the same order.
@@ -127,11 +167,11 @@ class GroupCoordinator {
   GroupStats stats() const;
 
  private:
-  using GroupRef = std::shared_ptr<Group>;
+  using GroupRef = std::shared_ptr<GroupBase>;
 
   Task<Result<void>> load_pending_offsets(const std::function<bool(const std::string& group)>& is_own);
   // Whether somebody's commit is on its way, or waits for a transaction.
-  bool has_commits_to_come(const Group& group) const {
+  bool has_commits_to_come(const GroupBase& group) const {
     return group.has_commits_under_way() || pending_.has_any(group.id());
   }
   Task<kafka::KafkaError> keep_pending(std::string group, std::int64_t producer_id,
@@ -144,9 +184,19 @@ class GroupCoordinator {
   GroupRef find(const std::string& id) const;
   // Makes it when there is none; null when there are too many.
   GroupRef find_or_make(const std::string& id);
+  // Null when there is none of that type.
+  template <typename Type>
+  std::shared_ptr<Type> find_of_type(const std::string& id) const;
+  // Makes it when there is none, or an empty one of the other type, whose place it takes.
+  template <typename Type>
+  std::expected<std::shared_ptr<Type>, kafka::KafkaError> find_or_make_of_type(const std::string& id,
+                                                                               kafka::KafkaError other);
+  Task<Result<void>> load_groups(const std::function<bool(const std::string& group)>& is_own);
+  Task<Result<void>> load_consumer_groups(const std::function<bool(const std::string& group)>& is_own);
+  Task<Result<void>> load_offsets(const std::function<bool(const std::string& group)>& is_own);
   bool may_have_offsets_of(const std::string& topic) const;
   Task<void> expire_now_and_then(Gate::Hold hold);
-  std::vector<TopicPartition> expired_offsets(const Group& group, std::int64_t now_ms) const;
+  std::vector<TopicPartition> expired_offsets(const GroupBase& group, std::int64_t now_ms) const;
   Task<Result<void>> erase_offsets(GroupRef group, std::vector<TopicPartition> partitions);
   Task<Result<void>> erase_group(GroupRef group);
 

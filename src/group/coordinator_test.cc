@@ -295,7 +295,8 @@ TEST_F(Coordinator, ADamagedRecordIsNamedAtTheStart) {
   catalog::testing::MemoryCatalog catalog(kept);
   Random random(1);
   const GroupSettings defaults;
-  GroupCoordinator coordinator(scheduler, catalog, random, defaults);
+  const FakeTopics topics;
+  GroupCoordinator coordinator(scheduler, catalog, random, topics, defaults);
   const auto started = scheduler.run(coordinator.start([](const std::string&) { return true; }));
   ASSERT_FALSE(started);
   EXPECT_NE(started.error().message().find("billing"), std::string::npos);

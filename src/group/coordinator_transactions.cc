@@ -33,15 +33,14 @@ Task<void> GroupCoordinator::commit_in_transaction(std::string id, std::int64_t 
     for (CommitRequest::Part& part : request.parts) part.error = error;
   };
   if (is_released_) co_return refuse_all(KafkaError::kNotCoordinator);
-  const bool is_of_member = request.generation >= 0 || !request.member.member_id.empty();
+  const bool is_of_member = request.caller.generation >= 0 || !request.caller.member.member_id.empty();
   const GroupRef group = is_of_member ? find(id) : find_or_make(id);
   if (!group) {
     co_return refuse_all(is_of_member ? KafkaError::kIllegalGeneration
                                       : KafkaError::kCoordinatorNotAvailable);
   }
   // Producers that know nothing of members (before KIP-447) commit for a group that has some.
-  const KafkaError refusal =
-      is_of_member ? group->check_commit(request.member, request.generation) : KafkaError::kNone;
+  const KafkaError refusal = is_of_member ? group->check_commit(request.caller) : KafkaError::kNone;
   if (refusal != KafkaError::kNone) co_return refuse_all(refusal);
   const PendingTransactionRef transaction = pending_.find_or_make(id, producer_id);
   ++transaction->commits_under_way;

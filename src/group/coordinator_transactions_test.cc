@@ -141,8 +141,8 @@ TEST_F(TransactionalCommits, OfMembersAreCheckedAndOthersMayCommitBesideMembers)
   const JoinAnswer joined = machine.single_member();
   EXPECT_EQ(commit(machine, 0, 7), KafkaError::kNone) << "as before KIP-447";
   CommitRequest request = request_of(0, 8);
-  request.member.member_id = joined.member_id;
-  request.generation = joined.generation + 1;
+  request.caller.member.member_id = joined.member_id;
+  request.caller.generation = joined.generation + 1;
   const GroupCoordinator::Verify verify = says(KafkaError::kNone);
   machine.scheduler.run(machine.coordinator.commit_in_transaction(kGroup, kProducer, request, verify));
   EXPECT_EQ(request.parts.front().error, KafkaError::kIllegalGeneration);

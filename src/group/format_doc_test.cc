@@ -3,13 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include "base/testing/doc_example.h"
+#include "group/consumer_records.h"
 #include "group/records.h"
-#include "kafka/testing/doc_example.h"
 
 namespace penstock::group {
 namespace {
-
-using kafka::testing::doc_example;
 
 TEST(CatalogFormat, TheDocumentsGroupIsReadAndMadeAgain) {
   EXPECT_EQ(*decode_group_key(doc_example("group-key")), "billing");
@@ -33,6 +32,28 @@ TEST(CatalogFormat, TheDocumentsOffsetIsReadAndMadeAgain) {
   EXPECT_EQ(offset->offset, Offset{42});
   EXPECT_EQ(offset->metadata, "note");
   EXPECT_EQ(encode(*offset), doc_example("offset"));
+}
+
+TEST(CatalogFormat, TheDocumentsGroupOfTheNewProtocolIsReadAndMadeAgain) {
+  EXPECT_EQ(*decode_consumer_group_key(doc_example("consumer-group-key")), "billing");
+  EXPECT_EQ(consumer_group_key("billing"), doc_example("consumer-group-key"));
+  const auto group = decode_consumer_group(doc_example("consumer-group"));
+  ASSERT_TRUE(group);
+  EXPECT_EQ(group->epoch, 3);
+  EXPECT_EQ(group->topics_digest, 0x0102030405060708);
+  EXPECT_EQ(encode(*group), doc_example("consumer-group"));
+
+  const ConsumerMemberKey key{"billing", "c-1"};
+  EXPECT_EQ(*decode_consumer_member_key(doc_example("consumer-member-key")), key);
+  EXPECT_EQ(consumer_member_key(key.group, key.member), doc_example("consumer-member-key"));
+  const auto member = decode_consumer_member(doc_example("consumer-member"));
+  ASSERT_TRUE(member) << member.error().message();
+  EXPECT_EQ(member->topic_names, (std::vector<std::string>{"orders"}));
+  EXPECT_EQ(member->rebalance_timeout_ms, 60'000);
+  EXPECT_EQ(member->previous_epoch, 2);
+  EXPECT_EQ(member->target.at(0).partitions, (std::vector<std::int32_t>{0, 1}));
+  EXPECT_EQ(member->assigned.at(0).partitions, (std::vector<std::int32_t>{0}));
+  EXPECT_EQ(encode(*member), doc_example("consumer-member"));
 }
 
 TEST(CatalogFormat, TheDocumentsPendingOffsetsKeyIsReadAndMadeAgain) {

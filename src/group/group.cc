@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ranges>
 
+#include "kafka/consumer_protocol.h"
 #include "kafka/reader.h"
 
 namespace penstock::group {
@@ -11,14 +12,14 @@ namespace {
 
 using kafka::KafkaError;
 
-constexpr std::string_view kConsumerProtocolType = "consumer";
-
 std::int64_t to_ms(Duration duration) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
 }
 
-// The topics of a ConsumerProtocolSubscription: after the version they come first, in all versions.
+}  // namespace
+
 std::optional<std::set<std::string>> topics_of(ByteView subscription) {
+  // After the version they come first, in all versions.
   kafka::Reader reader(subscription);
   (void)reader.integer<std::int16_t>();
   const auto count = reader.array_count(/*compact=*/false);
@@ -30,8 +31,6 @@ std::optional<std::set<std::string>> topics_of(ByteView subscription) {
   if (!reader.ok() || !count) return std::nullopt;
   return topics;
 }
-
-}  // namespace
 
 const std::vector<std::byte>& metadata_in(std::string_view protocol,
                                           const std::vector<Protocol>& spoken) {
@@ -51,24 +50,16 @@ std::string_view to_string(GroupState state) {
   return "Unknown";
 }
 
-void Group::Deadline::start_by(Instant when) {
-  if (is_running() && when_ <= when) return;
-  cancel();
-  when_ = when;
-  start(when);
-}
-
-Group::Group(GroupContext context, std::string id) : context_(context), id_(std::move(id)) {}
+Group::Group(GroupContext context, std::string id) : GroupBase(context, std::move(id)) {}
 
 Group::Group(GroupContext context, std::string id, GroupRecord record)
-    : context_(context),
-      id_(std::move(id)),
+    : GroupBase(context, std::move(id)),
       generation_(record.generation),
       protocol_type_(std::move(record.protocol_type)),
       protocol_(std::move(record.protocol)),
       leader_(std::move(record.leader)),
-      changed_ms_(record.changed_ms),
-      is_kept_(true) {
+      changed_ms_(record.changed_ms) {
+  has_record_ = true;
   for (MemberRecord& from : record.members) {
     Member member;
     member.id = from.member_id;
@@ -102,6 +93,10 @@ GroupRecord Group::to_record() const {
                               .assignment = member.assignment});
   }
   return record;
+}
+
+std::shared_ptr<GroupBase> Group::again() const {
+  return std::make_shared<Group>(context_, id_, to_record());
 }
 
 // --- Who may speak -------------------------------------------------------------------------------
@@ -156,7 +151,7 @@ void Group::set_protocols(Member& member, std::vector<Protocol> protocols) {
 }
 
 std::optional<std::set<std::string>> Group::subscribed_topics() const {
-  if (members_.empty() || protocol_type_ != kConsumerProtocolType) return std::nullopt;
+  if (members_.empty() || protocol_type_ != kafka::kConsumerProtocolType) return std::nullopt;
   std::set<std::string> all;
   for (const Member& member : members_ | std::views::values) {
     if (member.protocols.empty()) return std::nullopt;
@@ -180,7 +175,8 @@ KafkaError Group::heartbeat(const MemberIdentity& member, std::int32_t generatio
                                                    : KafkaError::kNone;
 }
 
-KafkaError Group::check_commit(const MemberIdentity& member, std::int32_t generation) {
+KafkaError Group::check_commit(const OffsetsCaller& caller) {
+  const auto& [member, generation, knows_epochs] = caller;
   if (ended_) return *ended_;
   // From a consumer without a group, or an operator.
   if (generation < 0 && state_ == GroupState::kEmpty) return KafkaError::kNone;

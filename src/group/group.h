@@ -7,9 +7,8 @@
 //     Empty -> PreparingRebalance -> CompletingRebalance -> Stable, and from each back to Preparing;
 //     Dead is a group that was deleted while somebody still held it.
 //
-// Ownership: whoever calls holds it until the call has returned; what the context refers to must
-// outlive it. Threading: the scheduler's. Durability: a sync is answered when the assignment is in the
-// catalog, so a restart goes on with the same generation.
+// Ownership and threading: as GroupBase says. Durability: a sync is answered when the assignment is in
+// the catalog, so a restart goes on with the same generation.
 #pragma once
 
 #include <map>
@@ -20,14 +19,9 @@
 #include <string_view>
 #include <vector>
 
-#include "base/random.h"
-#include "catalog/catalog.h"
+#include "group/deadline.h"
+#include "group/group_base.h"
 #include "group/member.h"
-#include "group/records.h"
-#include "group/requests.h"
-#include "group/settings.h"
-#include "task/scheduler.h"
-#include "task/sync.h"
 
 namespace penstock::group {
 
@@ -36,24 +30,12 @@ enum class GroupState { kEmpty, kPreparingRebalance, kCompletingRebalance, kStab
 // Kafka's name, for example "PreparingRebalance".
 std::string_view to_string(GroupState state);
 
-// What all groups of a shard share.
-struct GroupContext {
-  Scheduler& scheduler;
-  catalog::Catalog& catalog;
-  Random& random;
-  const GroupSettings& settings;
-  Gate& background;           // what a group does that nobody waits for
-  std::uint64_t& rebalances;  // counts those that begin
-};
-
-class Group : public std::enable_shared_from_this<Group> {
+class Group final : public GroupBase, public std::enable_shared_from_this<Group> {
  public:
   // An empty one.
   Group(GroupContext context, std::string id);
   // As an earlier life left it: its members have a session's time to show up.
   Group(GroupContext context, std::string id, GroupRecord record);
-  Group(const Group&) = delete;
-  Group& operator=(const Group&) = delete;
 
   // Returns when the generation that this member joins has begun, or it cannot.
   Task<JoinAnswer> join(JoinRequest request);
@@ -61,58 +43,33 @@ class Group : public std::enable_shared_from_this<Group> {
   Task<SyncAnswer> sync(SyncRequest request);
   kafka::KafkaError heartbeat(const MemberIdentity& member, std::int32_t generation);
   kafka::KafkaError leave(const LeavingMember& member);
-  // Whether a commit of offsets is this member's to make; from a member it counts as a heartbeat.
-  kafka::KafkaError check_commit(const MemberIdentity& member, std::int32_t generation);
-
-  // Whether the catalog may hold anything of it, and whether it is being written to.
-  bool is_kept() const { return is_kept_ || !offsets_.empty() || commits_under_way_ > 0; }
-  // While a commit of offsets is on its way to the catalog.
-  void begin_commit() { ++commits_under_way_; }
-  void end_commit() { --commits_under_way_; }
-  bool has_commits_under_way() const { return commits_under_way_ > 0; }
-  // Whether nobody has to do with it: no members, none on their way, no commit on its way.
-  bool is_idle() const {
-    return state_ == GroupState::kEmpty && pending_.empty() && commits_under_way_ == 0;
+  // From a member it counts as a heartbeat.
+  kafka::KafkaError check_commit(const OffsetsCaller& caller) override;
+  kafka::KafkaError check_fetch(const OffsetsCaller&) override {
+    return ended_.value_or(kafka::KafkaError::kNone);
   }
+  void end(kafka::KafkaError error) override;
+  std::shared_ptr<GroupBase> again() const override;
 
-  // Nothing waits here from now on: for a server that stops, and a group that is deleted. Every request
-  // that waits, and every later one, is answered with `error`.
-  void end(kafka::KafkaError error);
-
-  const std::string& id() const { return id_; }
+  GroupType type() const override { return GroupType::kClassic; }
+  std::string_view state_name() const override { return to_string(state_); }
+  std::string protocol_type_name() const override { return protocol_type_.value_or(""); }
+  std::size_t member_count() const override { return members_.size(); }
+  bool is_empty() const override { return state_ == GroupState::kEmpty; }
+  std::int64_t changed_ms() const override { return changed_ms_; }
+  std::optional<std::set<std::string>> subscribed_topics() const override;
   GroupState state() const { return state_; }
   std::int32_t generation() const { return generation_; }
   const std::optional<std::string>& protocol_type() const { return protocol_type_; }
   const std::optional<std::string>& protocol() const { return protocol_; }
   const std::map<std::string, Member>& members() const { return members_; }
-  // When it became what it is, milliseconds since 1970; -1 for one that never had members.
-  std::int64_t changed_ms() const { return changed_ms_; }
-  // The topics that its members consume; nothing when it is not known: there are no members, they are
-  // no consumers, or what they say cannot be read.
-  std::optional<std::set<std::string>> subscribed_topics() const;
-
   // What a restart would need of it; not its offsets.
   GroupRecord to_record() const;
-
-  std::map<TopicPartition, OffsetRecord>& offsets() { return offsets_; }
-  const std::map<TopicPartition, OffsetRecord>& offsets() const { return offsets_; }
 
  private:
   using Members = std::map<std::string, Member>;
 
-  class Deadline final : public Scheduler::Timer {
-   public:
-    explicit Deadline(Group& group) : Timer(group.context_.scheduler), group_(group) {}
-    void start_by(Instant when);
-
-   private:
-    void fire() override { group_.on_time(); }
-
-    Group& group_;
-    Instant when_ = Instant::kNever;
-  };
-
-  Instant now() const { return context_.scheduler.now(); }
+  bool is_deserted() const override { return state_ == GroupState::kEmpty && pending_.empty(); }
   Duration rebalance_timeout() const;
 
   // Who may speak.
@@ -160,8 +117,6 @@ class Group : public std::enable_shared_from_this<Group> {
 
   Task<void> keep(std::shared_ptr<Group> self, GroupRecord record, Gate::Hold hold);
 
-  GroupContext context_;
-  std::string id_;
   GroupState state_ = GroupState::kEmpty;
   std::int32_t generation_ = 0;
   std::optional<std::string> protocol_type_;
@@ -172,19 +127,14 @@ class Group : public std::enable_shared_from_this<Group> {
   std::map<std::string, std::string> static_members_;  // instance id -> member id
   std::map<std::string, Instant> pending_;             // ids that were given out, until when they hold
   std::map<std::string, std::size_t> speakers_;        // of each protocol, how many members
-  bool is_kept_ = false;                               // the catalog has a record of it
-  std::size_t commits_under_way_ = 0;
   std::int32_t settling_ = -1;  // the generation whose assignment is being written
-  std::optional<kafka::KafkaError> ended_;
 
   bool is_first_join_ = false;  // from Empty: wait for others, even when all are there
   bool has_newcomer_ = false;   // since the wait was last extended
   Instant first_join_ends_;     // not extended beyond
   Instant join_deadline_ = Instant::kNever;
   Instant sync_deadline_ = Instant::kNever;
-  Deadline deadline_{*this};
-
-  std::map<TopicPartition, OffsetRecord> offsets_;
+  Deadline deadline_{context_.scheduler, [this] { on_time(); }};
 };
 
 }  // namespace penstock::group

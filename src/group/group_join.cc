@@ -4,6 +4,8 @@
 #include <ranges>
 
 #include "group/group.h"
+#include "group/member_id.h"
+#include "kafka/consumer_protocol.h"
 
 namespace penstock::group {
 
@@ -13,6 +15,16 @@ using kafka::KafkaError;
 
 // How long a member that was in no generation yet may wait for its first one (KIP-394).
 constexpr Duration kNewMemberTimeout = std::chrono::minutes(5);
+
+// Whether a member that comes back with `now` can keep what it was assigned for `before`. The Java
+// client also writes what it owns and since which generation, and has forgotten both after a restart:
+// of consumers only the topics count.
+bool asks_for_the_same(const std::optional<std::string>& protocol_type, ByteView before, ByteView now) {
+  if (std::ranges::equal(before, now)) return true;
+  if (protocol_type != kafka::kConsumerProtocolType) return false;
+  const auto topics = topics_of(before);
+  return topics && topics == topics_of(now);
+}
 
 }  // namespace
 
@@ -53,13 +65,12 @@ Task<JoinAnswer> Group::join_new(JoinRequest request) {
 
 std::string Group::make_member_id(const JoinRequest& request) {
   const std::string& who = request.member.instance_id.value_or(request.client_id);
-  const std::uint64_t high = context_.random.next();
-  const std::uint64_t low = context_.random.next();
-  return fmt::format("{}-{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", who, high >> 32, (high >> 16) & 0xFFFF,
-                     high & 0xFFFF, low >> 48, low & 0xFFFFFFFFFFFF);
+  return fmt::format("{}-{}", who, make_uuid_text(context_.random));
 }
 
 Task<JoinAnswer> Group::add_member(std::string member_id, JoinRequest request) {
+  AbortSource* const gone = request.gone;
+  JoinAnswer if_gone = JoinAnswer::refused(KafkaError::kRebalanceInProgress, member_id);
   Member member;
   member.id = member_id;
   member.instance_id = request.member.instance_id;
@@ -85,7 +96,7 @@ Task<JoinAnswer> Group::add_member(std::string member_id, JoinRequest request) {
   } else {
     prepare_rebalance();
   }
-  co_return co_await Parked<JoinAnswer>::wait(std::move(parked));
+  co_return co_await Parked<JoinAnswer>::wait(std::move(parked), gone, std::move(if_gone));
 }
 
 Task<JoinAnswer> Group::join_known(JoinRequest request) {
@@ -107,8 +118,8 @@ Task<JoinAnswer> Group::join_known(JoinRequest request) {
 
 Task<JoinAnswer> Group::update_member(Member& member, JoinRequest request) {
   auto parked = std::make_shared<Parked<JoinAnswer>>(context_.scheduler);
-  member.answer_join(
-      JoinAnswer::refused(KafkaError::kRebalanceInProgress, member.id));  // of a lost connection
+  JoinAnswer if_gone = JoinAnswer::refused(KafkaError::kRebalanceInProgress, member.id);
+  member.answer_join(if_gone);  // of a lost connection
   member.joining = parked;
   member.client_id = std::move(request.client_id);
   member.client_host = std::move(request.client_host);
@@ -120,7 +131,7 @@ Task<JoinAnswer> Group::update_member(Member& member, JoinRequest request) {
   } else {
     prepare_rebalance();
   }
-  co_return co_await Parked<JoinAnswer>::wait(std::move(parked));
+  co_return co_await Parked<JoinAnswer>::wait(std::move(parked), request.gone, std::move(if_gone));
 }
 
 // A static member that has restarted. In a stable group that goes on as before, nobody else hears of it
@@ -137,7 +148,8 @@ Task<JoinAnswer> Group::join_in_place_of(std::string old_id, JoinRequest request
   const std::vector<Protocol> earlier = member.protocols;
   set_protocols(member, request.protocols);
   const bool goes_on = choose_protocol() == protocol_ &&
-                       metadata_in(*protocol_, member.protocols) == metadata_in(*protocol_, earlier);
+                       asks_for_the_same(protocol_type_, metadata_in(*protocol_, earlier),
+                                         metadata_in(*protocol_, member.protocols));
   if (!goes_on) co_return co_await update_member(member, std::move(request));
 
   member.client_id = std::move(request.client_id);
@@ -146,8 +158,7 @@ Task<JoinAnswer> Group::join_in_place_of(std::string old_id, JoinRequest request
   member.rebalance_timeout = request.rebalance_timeout;
   touch(member);
   const std::int32_t generation = generation_;
-  is_kept_ = true;
-  catalog::Change change;
+  catalog::Change change = begin_change();
   change.put(group_key(id_), encode(to_record()));
   const auto kept = co_await context_.catalog.write(context_.scheduler, std::move(change));
   const auto place = members_.find(member_id);

@@ -125,8 +125,7 @@ void Group::become_empty() {
 }
 
 Task<void> Group::keep(std::shared_ptr<Group>, GroupRecord record, Gate::Hold) {
-  is_kept_ = true;
-  catalog::Change change;
+  catalog::Change change = begin_change();
   change.put(group_key(id_), encode(record));
   (void)co_await context_.catalog.write(context_.scheduler, std::move(change));
 }
@@ -160,7 +159,8 @@ Task<SyncAnswer> Group::sync(SyncRequest request) {
   // Asked again while the first answer is being written, the leader waits for that one.
   const bool settles = leader_ == member.id && settling_ != generation_;
   if (settles) co_await settle_assignment(std::move(request.assignments));
-  co_return co_await Parked<SyncAnswer>::wait(std::move(parked));
+  SyncAnswer if_gone = SyncAnswer::refused(KafkaError::kRebalanceInProgress);
+  co_return co_await Parked<SyncAnswer>::wait(std::move(parked), request.gone, std::move(if_gone));
 }
 
 Task<void> Group::settle_assignment(std::vector<MemberAssignment> assignments) {
@@ -177,8 +177,7 @@ Task<void> Group::settle_assignment(std::vector<MemberAssignment> assignments) {
     co_return;
   }
   settling_ = generation;
-  is_kept_ = true;
-  catalog::Change change;
+  catalog::Change change = begin_change();
   change.put(group_key(id_), std::move(value));
   const auto kept = co_await context_.catalog.write(context_.scheduler, std::move(change));
   if (settling_ == generation) settling_ = -1;

@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "group/testing/group_machine.h"
+#include "kafka/consumer_protocol.h"
 
 namespace penstock::group::testing {
 namespace {
@@ -506,6 +508,22 @@ TEST_F(Groups, AStaticMemberThatRestartsWithOtherTopicsBeginsARebalance) {
   machine_.single_member(static_request("one"));
   JoinRequest joining = static_request("one");
   joining.protocols[0].metadata = bytes_of("other topics");
+  EXPECT_EQ(machine_.join(joining).generation, 2);
+}
+
+TEST_F(Groups, OfARestartedStaticConsumersMetadataOnlyTheTopicsCount) {
+  // As the Java client: with what it owns, and since which generation, behind the topics.
+  const auto subscription = [](const char* topic, std::string_view more) {
+    std::vector<std::byte> bytes = kafka::encode(kafka::ConsumerSubscription{.topics = {topic}});
+    std::ranges::copy(as_bytes(more), std::back_inserter(bytes));
+    return bytes;
+  };
+  JoinRequest joining = static_request("one");
+  joining.protocols[0].metadata = subscription("a", "owns partitions since generation 7");
+  machine_.single_member(joining);
+  joining.protocols[0].metadata = subscription("a", "owns nothing");
+  EXPECT_EQ(machine_.join(joining).generation, 1);
+  joining.protocols[0].metadata = subscription("b", "owns nothing");
   EXPECT_EQ(machine_.join(joining).generation, 2);
 }
 

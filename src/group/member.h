@@ -3,15 +3,19 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "base/bytes.h"
 #include "group/requests.h"
 #include "task/sync.h"
 
 namespace penstock::group {
 
-// A request that waits for its answer. Whoever waits holds it; whoever answers lets go of it.
+// A request that waits for its answer. Whoever waits holds it; whoever answers lets go of it. One whose
+// asker has gone stays with the group, which answers nobody then: a lost connection changes nothing of
+// the member's standing, its session does.
 template <typename Answer>
 class Parked {
  public:
@@ -21,9 +25,11 @@ class Parked {
     answer_ = std::move(answer);
     event_.set();
   }
-  static Task<Answer> wait(std::shared_ptr<Parked> parked) {
+  // `if_gone` is the answer when the asker goes first.
+  static Task<Answer> wait(std::shared_ptr<Parked> parked, AbortSource* gone, Answer if_gone) {
+    const AbortSource::Wake wake(gone, parked->event_);
     co_await parked->event_.wait();
-    co_return std::move(*parked->answer_);
+    co_return parked->answer_ ? std::move(*parked->answer_) : std::move(if_gone);
   }
 
  private:
@@ -34,6 +40,9 @@ class Parked {
 // What somebody says in a protocol; empty when he does not speak it.
 const std::vector<std::byte>& metadata_in(std::string_view protocol,
                                           const std::vector<Protocol>& spoken);
+
+// The topics of what is a ConsumerProtocolSubscription; nullopt if it is none.
+std::optional<std::set<std::string>> topics_of(ByteView subscription);
 
 struct Member {
   std::string id;

@@ -4,6 +4,8 @@
 
 #include <rapidcheck/gtest.h>
 
+#include "group/consumer_records.h"
+
 namespace penstock::group {
 namespace {
 
@@ -61,7 +63,30 @@ RC_GTEST_PROP(GroupRecords, KeysAreReadAsTheyWereWrittenAndNoGroupsKeysBeginAsAn
   RC_ASSERT(offset_key(group, key.partition).starts_with(offset_prefix(other)) == (group == other));
 }
 
+TEST(GroupRecords, ThoseOfTheNewProtocolAreReadAsTheyWereWritten) {
+  const ConsumerGroupRecord group{
+      .epoch = 7, .assignment_epoch = 6, .changed_ms = 1'700'000'000'000, .topics_digest = -5};
+  EXPECT_EQ(*decode_consumer_group(encode(group)), group);
+  ConsumerMemberRecord member;
+  member.instance_id = "one";
+  member.client_host = "/127.0.0.1";
+  member.topic_names = {"orders"};
+  member.assignor = "range";
+  member.epoch = 6;
+  member.previous_epoch = 5;
+  member.target = {{kafka::Uuid{{std::byte{1}}}, {0, 2}}};
+  member.revoking = {{kafka::Uuid{{std::byte{1}}}, {1}}};
+  EXPECT_EQ(*decode_consumer_member(encode(member)), member);
+  EXPECT_EQ(to_records(from_records(member.target)), member.target);
+  EXPECT_EQ(*decode_consumer_group_key(consumer_group_key("g")), "g");
+  const ConsumerMemberKey key{"g", "m"};
+  EXPECT_EQ(*decode_consumer_member_key(consumer_member_key("g", "m")), key);
+  EXPECT_TRUE(consumer_member_key("g", "m").starts_with(consumer_member_prefix("g")));
+}
+
 TEST(GroupRecords, WhatIsNoKeyIsRefused) {
+  EXPECT_FALSE(decode_consumer_group_key(group_key("a")));
+  EXPECT_FALSE(decode_consumer_member_key(consumer_member_prefix("a")));
   EXPECT_FALSE(decode_group_key(""));
   EXPECT_FALSE(decode_group_key("x"));
   EXPECT_FALSE(decode_group_key(group_key("a") + "b"));

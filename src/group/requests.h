@@ -3,12 +3,15 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "group/assignment.h"
 #include "group/records.h"
 #include "kafka/errors.h"
+#include "task/abort_source.h"
 #include "task/clock.h"
 
 namespace penstock::group {
@@ -32,6 +35,8 @@ struct JoinRequest {
   bool must_know_its_id = false;
   // A leader can be told that its assignment holds (KIP-814).
   bool can_skip_assignment = false;
+  // Aborted when whoever asks has gone; null: it stays.
+  AbortSource* gone = nullptr;
 };
 
 struct JoinedMember {
@@ -69,6 +74,7 @@ struct SyncRequest {
   std::optional<std::string> protocol_type{};  // nothing: not checked
   std::optional<std::string> protocol{};
   std::vector<MemberAssignment> assignments{};  // the leader's
+  AbortSource* gone = nullptr;                  // as of a JoinRequest
 };
 
 struct SyncAnswer {
@@ -88,6 +94,50 @@ struct SyncAnswer {
 struct LeavingMember {
   std::string member_id{};
   std::optional<std::string> instance_id{};
+};
+
+// Who commits offsets or asks for them.
+struct OffsetsCaller {
+  MemberIdentity member{};
+  std::int32_t generation = -1;  // of a member of the new protocol: its epoch
+  // Whether what was sent can carry an epoch: before version 9 it cannot.
+  bool knows_epochs = false;
+};
+
+// --- The new protocol (KIP-848) ---
+
+// Instead of a member's epoch.
+inline constexpr std::int32_t kJoinEpoch = 0;
+inline constexpr std::int32_t kLeaveEpoch = -1;
+inline constexpr std::int32_t kLeaveForAWhileEpoch = -2;  // a static member that will come back
+
+// What is not there has not changed since it was last said.
+struct ConsumerHeartbeat {
+  MemberIdentity member{};  // joining without an id: a new one
+  std::int32_t epoch = kJoinEpoch;
+  std::string client_id{};
+  std::string client_host{};
+  std::optional<std::string> rack_id{};
+  std::optional<Duration> rebalance_timeout{};
+  std::optional<std::set<std::string>> topic_names{};
+  std::optional<std::string> assignor{};
+  std::optional<Assignment> owned{};
+};
+
+struct ConsumerHeartbeatAnswer {
+  static ConsumerHeartbeatAnswer refused(kafka::KafkaError error, std::string message) {
+    ConsumerHeartbeatAnswer answer;
+    answer.error = error;
+    answer.message = std::move(message);
+    return answer;
+  }
+
+  kafka::KafkaError error = kafka::KafkaError::kNone;
+  std::string message{};  // why, when it was refused
+  std::string member_id{};
+  std::int32_t epoch = 0;
+  Duration heartbeat_interval{};
+  std::optional<Assignment> assigned{};  // when it is news
 };
 
 }  // namespace penstock::group

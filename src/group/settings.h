@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 
+#include "group/assignor.h"
 #include "task/clock.h"
 
 namespace penstock::group {
@@ -14,7 +15,14 @@ struct GroupSettings {
   Duration max_session_timeout = std::chrono::minutes(30);
   // How long the first member of an empty group waits for others. group.initial.rebalance.delay.ms.
   Duration initial_rebalance_delay = std::chrono::seconds(3);
-  // The most members of a group, and the most groups of a shard. Kafka's group.max.size is the former.
+  // Of the new protocol (KIP-848), where the broker decides: how long a member may be silent, how often
+  // it is told to speak, and who gets what when members do not ask for an assignor. Kafka's
+  // group.consumer.session.timeout.ms, group.consumer.heartbeat.interval.ms, group.consumer.assignors.
+  Duration consumer_session_timeout = std::chrono::seconds(45);
+  Duration consumer_heartbeat_interval = std::chrono::seconds(5);
+  Assignor consumer_assignor = Assignor::kUniform;
+  // The most members of a group, and the most groups of a shard. Kafka's group.max.size and
+  // group.consumer.max.size are the former.
   std::size_t max_members = 10'000;
   std::size_t max_groups = 100'000;
   // How long the offsets of a group without members are kept. Kafka's offsets.retention.minutes.

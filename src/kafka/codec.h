@@ -315,8 +315,12 @@ Result<Message> decode(ByteView body, std::int16_t version) {
   Reader reader(body);
   Result<Message> message = decode_from<Message>(reader, version);
   if (!message.has_value()) return message;
-  reader.set_field("end");
-  reader.expect_end();
+  // Kafka ignores what follows a request, and some clients have come to rely on it: librdkafka 2.0 ends
+  // ListGroups v4 with one byte too many, and OffsetFetch v7 of all topics with three.
+  if constexpr (!requires { typename Message::Response; }) {
+    reader.set_field("end");
+    reader.expect_end();
+  }
   if (!reader.ok())
     return Unexpected(reader.error().context(fmt::format("{} v{}", Message::kName, version)));
   return message;

@@ -399,6 +399,18 @@ TEST(GoldenValues, EveryFieldOfOffsetFetchRequestVersion8) {
   EXPECT_EQ(golden<OffsetFetchRequest>(8), expected);
 }
 
+TEST(GoldenValues, EveryFieldOfOffsetFetchRequestVersion9) {
+  const OffsetFetchRequest expected{
+      .groups = {{.group_id = "grün-3",
+                  .member_id = "str-4",
+                  .member_epoch = 70005,
+                  .topics =
+                      std::vector<OffsetFetchRequest::GroupTopic>{
+                          {.name = "str-8", .partition_indexes = {-70010}}}}},
+      .require_stable = true};
+  EXPECT_EQ(golden<OffsetFetchRequest>(9), expected);
+}
+
 TEST(GoldenValues, EveryFieldOfOffsetFetchResponseVersion7) {
   const OffsetFetchResponse expected{
       .throttle_time_ms = 70001,
@@ -576,6 +588,22 @@ TEST(GoldenValues, EveryFieldOfOffsetDeleteResponseVersion0) {
       .topics = {{.name = "str-5",
                   .partitions = {{.partition_index = -70008, .error_code = KafkaError{309}}}}}};
   EXPECT_EQ(golden<OffsetDeleteResponse>(0), expected);
+}
+
+// As librdkafka 2.0.2 sends them, without the header: with bytes that nobody needs behind them.
+
+TEST(BytesOfLibrdkafka, ListGroupsEndsWithOneByteTooMany) {
+  const auto request = decode<ListGroupsRequest>(bytes_from_hex("010000"), 4);
+  ASSERT_TRUE(request.has_value()) << request.error().message();
+  EXPECT_TRUE(request->states_filter.empty());
+}
+
+TEST(BytesOfLibrdkafka, OffsetFetchOfAllTopicsEndsWithThreeBytesTooMany) {
+  const auto request = decode<OffsetFetchRequest>(bytes_from_hex("0267000000000000"), 7);
+  ASSERT_TRUE(request.has_value()) << request.error().message();
+  EXPECT_EQ(request->group_id, "g");
+  EXPECT_FALSE(request->topics.has_value());
+  EXPECT_FALSE(request->require_stable);
 }
 
 }  // namespace

@@ -20,9 +20,9 @@ namespace penstock::kafka {
 // wire (an empty topic name is 1 byte there and 40 here), so a frame limit alone bounds too little.
 inline constexpr std::size_t kMaxDecodedArrayBytes = 64 << 20;
 
-// Decodes a body, the bytes after the header; all of them must be used.
-// Errors: kNotSupported (the message has no such version), kCorrupt (malformed; the message names the
-// field), kTooLarge (arrays above kMaxDecodedArrayBytes).
+// Decodes a body, the bytes after the header. A response must use all of them; what follows a request
+// is ignored, as Kafka does. Errors: kNotSupported (the message has no such version), kCorrupt
+// (malformed; the message names the field), kTooLarge (arrays above kMaxDecodedArrayBytes).
 template <typename Message>
 Result<Message> decode(ByteView body, std::int16_t version);
 

@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/crc32c.h"
+#include "kafka/compression.h"
 #include "kafka/writer.h"
 
 namespace penstock::kafka {
@@ -92,7 +93,10 @@ std::vector<RecordHeaderView> RecordView::headers() const {
   return headers;
 }
 
-RecordReader::RecordReader(const RecordBatchView& batch) : batch_(batch), reader_(batch.records()) {
+RecordReader::RecordReader(const RecordBatchView& batch, ByteView plain_records)
+    : batch_(batch), records_(plain_records), reader_(plain_records) {}
+
+RecordReader::RecordReader(const RecordBatchView& batch) : RecordReader(batch, batch.records()) {
   if (batch.compression() != Compression::kNone) {
     reader_.set_field("records");
     reader_.fail(ErrorCode::kNotSupported,
@@ -116,7 +120,7 @@ Result<std::optional<RecordView>> RecordReader::next() {
   for (std::int32_t header = 0; header < record.header_count && reader_.ok(); ++header) {
     read_header(reader_);
   }
-  record.raw_headers = batch_.records().subspan(headers_at, reader_.position() - headers_at);
+  record.raw_headers = records_.subspan(headers_at, reader_.position() - headers_at);
   reader_.leave(outer_end);
 
   if (!reader_.ok()) return Unexpected(reader_.error().context(fmt::format("record {}", index_)));
@@ -140,7 +144,18 @@ void RecordBatchBuilder::add(const NewRecord& record) {
 std::vector<std::byte> RecordBatchBuilder::build() && {
   PENSTOCK_ASSERT(record_count_ > 0, "a batch has at least one record");
   constexpr std::int16_t kTransactional = 0x10;
-  const std::vector<std::byte> records = std::move(records_).take_bytes();
+  std::vector<std::byte> records = std::move(records_).take_bytes();
+  Compression compression = options_.compression;
+  if (compression != Compression::kNone) {
+    std::vector<std::byte> packed = compress(compression, records);
+    if (packed.size() < records.size()) {
+      records = std::move(packed);
+    } else {
+      compression = Compression::kNone;
+    }
+  }
+  const auto attributes = static_cast<std::int16_t>((options_.transactional ? kTransactional : 0) |
+                                                    static_cast<int>(compression));
   const std::size_t length = kBatchHeaderBytes - batch_layout::kUncounted + records.size();
 
   Writer writer;
@@ -150,7 +165,7 @@ std::vector<std::byte> RecordBatchBuilder::build() && {
   writer.integer(std::int32_t{0});  // leader epoch: the broker's
   writer.integer(kBatchMagic);
   writer.integer(std::uint32_t{0});  // the checksum, below
-  writer.integer(options_.transactional ? kTransactional : std::int16_t{0});
+  writer.integer(attributes);
   writer.integer(record_count_ - 1);
   writer.integer(base_timestamp_ms_);
   writer.integer(max_timestamp_ms_);

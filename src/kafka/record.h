@@ -1,4 +1,4 @@
-// Records inside an uncompressed batch: reading them one by one, and building a batch of them.
+// Records inside a batch: reading them one by one, and building a batch of them.
 //
 // The broker stores batches without opening them; this is for its checks on what producers send, and
 // for clients, tools, tests and benchmarks.
@@ -36,11 +36,15 @@ struct RecordView {
   std::vector<RecordHeaderView> headers() const;
 };
 
-// Walks the records of an uncompressed batch. Never reads more than the batch's record count says, and
-// takes time and memory in proportion to the bytes that are there.
+// Walks the records of a batch. Never reads more than the batch's record count says, and takes time and
+// memory in proportion to the bytes that are there.
 class RecordReader {
  public:
+  // Of an uncompressed batch.
   explicit RecordReader(const RecordBatchView& batch);
+  // Of a batch of which the records were decompressed (compression.h) to `plain_records`, which must
+  // outlive this.
+  RecordReader(const RecordBatchView& batch, ByteView plain_records);
 
   // The next record; nullopt after the last.
   // Errors: kNotSupported (the batch is compressed), kCorrupt (malformed; bytes left over after the
@@ -52,6 +56,7 @@ class RecordReader {
 
  private:
   RecordBatchView batch_;
+  ByteView records_;
   Reader reader_;
   std::int32_t index_ = 0;
 };
@@ -68,9 +73,10 @@ struct BatchOptions {
   std::int16_t producer_epoch = -1;
   std::int32_t base_sequence = -1;
   bool transactional = false;
+  Compression compression = Compression::kNone;
 };
 
-// Builds one uncompressed batch, as a producer sends it: base offset 0, leader epoch 0.
+// Builds one batch, as a producer sends it: base offset 0, leader epoch 0.
 class RecordBatchBuilder {
  public:
   explicit RecordBatchBuilder(const BatchOptions& options = {});
@@ -79,8 +85,11 @@ class RecordBatchBuilder {
   void add(const NewRecord& record);
 
   std::int32_t record_count() const { return record_count_; }
+  // Of the batch, before compression.
+  std::size_t size() const { return kBatchHeaderBytes + records_.owned_bytes(); }
 
-  // The batch with its checksum. At least one record was added.
+  // The batch with its checksum; not compressed where that would not make it smaller. At least one
+  // record was added.
   std::vector<std::byte> build() &&;
 
  private:

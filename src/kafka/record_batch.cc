@@ -19,6 +19,8 @@ std::string_view to_string(Compression compression) {
 
 namespace {
 
+constexpr std::int16_t kLogAppendTimeBit = 1 << 3;
+
 std::uint32_t crc_of(ByteView batch) { return crc32c(batch.subspan(batch_layout::kAttributes)); }
 
 }  // namespace
@@ -53,6 +55,15 @@ Result<RecordBatchView> RecordBatchView::parse(ByteView bytes) {
 }
 
 std::uint32_t RecordBatchView::computed_crc() const { return crc_of(bytes_); }
+
+std::vector<std::byte> with_append_time(const RecordBatchView& batch, std::int64_t append_time_ms) {
+  std::vector<std::byte> stamped(batch.bytes().begin(), batch.bytes().end());
+  const auto attributes = static_cast<std::int16_t>(batch.attributes() | kLogAppendTimeBit);
+  store_be<std::int16_t>(stamped, batch_layout::kAttributes, attributes);
+  store_be<std::int64_t>(stamped, batch_layout::kMaxTimestamp, append_time_ms);
+  store_be<std::uint32_t>(stamped, batch_layout::kCrc, crc_of(stamped));
+  return stamped;
+}
 
 Result<std::vector<RecordBatchView>> split_batches(ByteView records) {
   std::vector<RecordBatchView> batches;

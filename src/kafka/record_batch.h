@@ -78,6 +78,10 @@ class RecordBatchView {
   ByteView bytes_;
 };
 
+// A copy of the batch in which all records have the time at which the broker appended them, as with
+// message.timestamp.type=LogAppendTime. Its records stay as they are: readers take the batch's time.
+std::vector<std::byte> with_append_time(const RecordBatchView& batch, std::int64_t append_time_ms);
+
 // Cuts the records of a Fetch response into batches. A batch that ends after the bytes do is left out:
 // a server may cut anywhere, and the client fetches it again. Errors: kCorrupt, kNotSupported, as for
 // parse().

@@ -102,6 +102,9 @@ class Writer : public PrimitiveOutput {
   }
   void slice(SharedSlice slice);
 
+  // How many bytes were written, without those in slices.
+  std::size_t owned_bytes() const { return owned_.size(); }
+
   // Everything written, in order.
   ByteChain take_chain() &&;
   // The same where no slices were written.

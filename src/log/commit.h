@@ -32,9 +32,11 @@ class Commit {
   };
 
   explicit Commit(Scheduler& scheduler, Acknowledged acknowledged = Acknowledged::kWhenDurable)
-      : acknowledged_(acknowledged), settled_(scheduler) {}
+      : acknowledged_(acknowledged), begun_(scheduler.now()), settled_(scheduler) {}
 
   Acknowledged acknowledged() const { return acknowledged_; }
+  // When it began to collect.
+  Instant begun() const { return begun_; }
 
   // --- Collecting ---
 
@@ -90,6 +92,7 @@ class Commit {
   void move_to(std::size_t start, ByteView block_start);
 
   Acknowledged acknowledged_;
+  Instant begun_;
   AlignedBuffer buffer_;  // while collecting
   SharedSlice bytes_;     // once laid out
   std::size_t used_bytes_ = 0;

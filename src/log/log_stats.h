@@ -16,6 +16,7 @@ namespace penstock::log {
 struct LogStats {
   // --- Appending
   std::uint64_t appends = 0;              // record batches taken in
+  std::uint64_t appended_records = 0;     // in them
   std::uint64_t appended_bytes = 0;       // of them, as producers sent them
   std::uint64_t memory_acknowledged = 0;  // of them, before they were on the device (batch topics)
   std::uint64_t refused_appends = 0;      // refused because the partition is fenced
@@ -24,9 +25,12 @@ struct LogStats {
   std::uint64_t payload_bytes = 0;        // the part of committed_bytes that is record batches
   std::uint64_t pad_bytes = 0;            // the part that only fills blocks
   std::uint64_t failed_commits = 0;
-  std::uint64_t fences = 0;         // partitions that stopped taking appends because a write failed
-  std::uint64_t no_space = 0;       // times that appends began to be refused for lack of space
-  LatencyHistogram commit_latency;  // from the write's start to its durable end
+  std::uint64_t fences = 0;    // partitions that stopped taking appends because a write failed
+  std::uint64_t no_space = 0;  // times that appends began to be refused for lack of space
+  // What appends go through, once for each commit.
+  LatencyHistogram queue_latency;   // from its first batch to the start of its write
+  LatencyHistogram device_latency;  // from there to its durable end
+  LatencyHistogram ack_latency;     // from there until it is acknowledged, in its order
 
   // --- Segments
   std::uint64_t segments_begun = 0;

@@ -1,16 +1,8 @@
 #include "log/partition.h"
 
 #include <algorithm>
-#include <bit>
 
 namespace penstock::log {
-
-namespace {
-
-// So that a batch of the size that a commit has by default does not need a segment of its own.
-constexpr std::uint64_t kLargestBatchSlackBytes = 64 * kKiB;
-
-}  // namespace
 
 Partition::Partition(LogContext context, std::string directory, PartitionId id,
                      PartitionOptions options)
@@ -23,23 +15,20 @@ Partition::Partition(LogContext context, std::string directory, PartitionId id,
       options_(options),
       next_demand_(context.pool.pace()),
       prepared_(context.scheduler),
+      wanted_commit_bytes_(options.commit_bytes),
       commit_finished_(context.scheduler),
       pending_bytes_(context.scheduler, static_cast<std::int64_t>(options.pending_bytes)),
       producers_file_(context.disk, directory_, id_),
       producers_turn_(context.scheduler, 1),
       persist_timer_(context.scheduler),
       tail_(context.tails == nullptr ? *own_tail_memory_ : *context.tails),
+      change_turn_(context.scheduler, 1),
       trim_turn_(context.scheduler, 1),
       gate_(context.scheduler),
       background_(context.scheduler) {
   if (own_stats_) context_.stats = own_stats_.get();
-  PENSTOCK_ASSERT(std::has_single_bit(options_.segment_bytes), "segment sizes are powers of two");
   PENSTOCK_ASSERT(options_.commit_depth >= 1, "at least one commit is in flight");
-  // So that a full commit fits into any segment, whatever its place in the ramp.
-  const std::uint64_t smallest =
-      std::min(options_.segment_bytes, context_.pool.options().smallest_bytes);
-  options_.commit_bytes = std::min(options_.commit_bytes, smallest / 2);
-  largest_commit_bytes_ = options_.commit_bytes + kLargestBatchSlackBytes;
+  limit_segments(options_.segment_bytes);
 }
 
 Partition::~Partition() {
@@ -111,6 +100,7 @@ Task<Result<Partition::Ticket>> Partition::append(ByteView batch, std::int32_t l
   const ByteView stored = commit->add(batch, *header);
   if (header->has_producer()) producers_.add(*header, stored, context_.scheduler.clock().wall_ms());
   ++context_.stats->appends;
+  context_.stats->appended_records += static_cast<std::uint64_t>(header->last_offset_delta) + 1;
   context_.stats->appended_bytes += batch.size();
   marks_.append_end = header->next_offset();
   if (from_memory) {

@@ -58,6 +58,8 @@ enum class TailPolicy {
 struct PartitionOptions {
   // The largest segment; a power of two. Segments grow up to it by doubling from the pool's smallest.
   std::uint64_t segment_bytes = 128 * kMiB;
+  // So long after its first commit a segment takes no more of them: the next one begins another.
+  Duration segment_age = Duration::max();
   // Commits in flight at once. Two keep the device busy while the next one collects.
   std::uint32_t commit_depth = 2;
   // A commit stops collecting here; a single larger batch still goes out whole.
@@ -228,6 +230,12 @@ class Partition {
   void add_observer(Observer& observer) { observers_.push_back(&observer); }
   void remove_observer(Observer& observer) { std::erase(observers_, &observer); }
 
+  // Takes over `segment_bytes`, `segment_age`, `tail`, `commit` and `persist`; the other options stay
+  // as they are until the next open(). They hold for every append that begins after this has returned.
+  // Errors: kClosed; kNoSpace, kIo and kFenced when what is acknowledged from memory cannot be written
+  // now: then it stays where it is, and the options hold all the same.
+  Task<Result<void>> change(PartitionOptions options);
+
   // Refuses new work, lets everything pending finish, and seals, so that the next open() scans nothing.
   Task<Result<void>> close();
 
@@ -248,7 +256,7 @@ class Partition {
   void send_full_commits();
   Task<void> write(CommitRef commit, SegmentRef segment, Gate::Hold hold);
   void acknowledge();
-  void note_commit(const Commit& commit, Duration took);
+  void note_commit(const Commit& commit, Duration queued, Duration took);
   void settle(Commit& commit, const std::optional<Error>& error);
   void fail_collected(const Error& error);
   void fence_off(const Error& error);
@@ -295,7 +303,16 @@ class Partition {
   file::ArenaIdentity arena_identity() const;
   std::string unsynced_path() const;
 
+  // Changing options.
+  void limit_segments(std::uint64_t segment_bytes);
+  Task<Result<void>> change_commit_policy(CommitPolicy commit, PersistThresholds persist);
+  bool is_too_old(const Segment& active) const;
+
   // Segments.
+  EntryPlaces entry_places() const {
+    return options_.tail == TailPolicy::kRewrite ? EntryPlaces::kAnywhere : EntryPlaces::kInCommits;
+  }
+  bool can_use_next(std::uint64_t needed_bytes) const;
   bool has_room(std::uint64_t device_bytes) const;
   std::uint64_t reach_bytes() const;
   Task<Result<void>> roll(std::uint64_t device_bytes);
@@ -355,16 +372,17 @@ class Partition {
   Event prepared_;
   std::uint64_t next_segment_number_ = kFirstSegmentNumber;
   FilePosition write_position_;  // in the active segment
-  // With TailPolicy::kRewrite, what the block of write_position_ holds in front of it.
+  // Where entries may start anywhere, what the block of write_position_ holds in front of it.
   SharedSlice block_start_;
-  std::uint64_t largest_commit_bytes_;  // that the commits of a new segment may have
+  std::uint64_t wanted_commit_bytes_;       // what a commit stops at, where segments are large enough
+  std::uint64_t largest_commit_bytes_ = 0;  // that the commits of a new segment may have
   std::uint64_t commit_count_ = 0;
   std::uint64_t committed_bytes_ = 0;
 
   struct InFlight {
     CommitRef commit;
     SegmentRef segment;
-    bool written = false;
+    std::optional<Instant> written_at{};
   };
   // Not yet submitted; the last one is still collecting. First those that are acknowledged, if any.
   std::deque<CommitRef> collected_;
@@ -391,7 +409,8 @@ class Partition {
   bool making_arena_ = false;
   bool is_arena_unsupported_ = false;
   Instant make_arena_at_;
-  bool is_taking_in_ = false;  // what an earlier life left; until then no memory is made
+  bool is_leaving_memory_ = false;  // by change(): nothing is acknowledged from it
+  bool is_taking_in_ = false;       // what an earlier life left; until then no memory is made
   // That is damaged, and still in its place: as what it is to be kept.
   std::optional<std::string> unsynced_aside_;
   Unpersisted unpersisted_;
@@ -404,9 +423,10 @@ class Partition {
   Tail tail_;
   bool is_compacting_ = false;
   CompactionReport compacted_;
-  Semaphore trim_turn_;  // of deletions from the beginning and installs of rewritten segments
-  Gate gate_;            // appends, reads, deletions from the beginning, scrubbing and compaction
-  Gate background_;      // commits, preparation, sealing, reads ahead
+  Semaphore change_turn_;  // of changes of options
+  Semaphore trim_turn_;    // of deletions from the beginning and installs of rewritten segments
+  Gate gate_;              // appends, reads, deletions from the beginning, scrubbing and compaction
+  Gate background_;        // commits, preparation, sealing, reads ahead
 };
 
 }  // namespace penstock::log

@@ -85,7 +85,8 @@ Result<void> Partition::send_next() {
   collected_.pop_front();
   commit->lay_out(segment->header.salt, write_position_, ++commit_count_, marks_.durable_end,
                   block_start_.view());
-  if (options_.tail == TailPolicy::kRewrite) {
+  if (!segment->begun_at) segment->begun_at = context_.scheduler.now();
+  if (segment->header.entry_places == EntryPlaces::kAnywhere) {
     write_position_ = commit->end();
     block_start_ = commit->last_block_start();
   } else {
@@ -113,33 +114,35 @@ Task<void> Partition::write(CommitRef commit, SegmentRef segment, Gate::Hold) {
   const SharedSlice& bytes = commit->bytes();
   const Instant begin = context_.scheduler.now();
   auto written = co_await segment->file->write(commit->position(), bytes, Durability::kDevice);
-  if (written) note_commit(*commit, context_.scheduler.now() - begin);
+  const Instant end = context_.scheduler.now();
+  if (written) note_commit(*commit, begin - commit->begun(), end - begin);
   if (!written) {
     ++context_.stats->failed_commits;
     fence_off(written.error().context(id_.to_string()));
   } else if (!commit->is_settled()) {
     const auto place = std::ranges::find(in_flight_, commit, &InFlight::commit);
     PENSTOCK_ASSERT(place != in_flight_.end(), "an unsettled commit that was written is in flight");
-    place->written = true;
+    place->written_at = end;
     acknowledge();
     send_full_commits();
   }
   commit_finished_.pulse();
 }
 
-void Partition::note_commit(const Commit& commit, Duration took) {
+void Partition::note_commit(const Commit& commit, Duration queued, Duration took) {
   LogStats& stats = *context_.stats;
   const std::uint64_t used_bytes = commit.payload_bytes() + commit.batches().size() * kEntryHeaderBytes;
   ++stats.commits;
   stats.committed_bytes += commit.device_bytes();
   stats.payload_bytes += commit.payload_bytes();
   stats.pad_bytes += commit.device_bytes() - used_bytes;
-  stats.commit_latency.add(took);
+  stats.queue_latency.add(queued);
+  stats.device_latency.add(took);
 }
 
 void Partition::acknowledge() {
   bool moved = false;
-  while (!in_flight_.empty() && in_flight_.front().written) {
+  while (!in_flight_.empty() && in_flight_.front().written_at) {
     const InFlight durable = std::move(in_flight_.front());
     in_flight_.pop_front();
     for (const Commit::PlacedBatch& batch : durable.commit->batches()) {
@@ -152,6 +155,7 @@ void Partition::acknowledge() {
     marks_.high_watermark = std::max(marks_.high_watermark, marks_.durable_end);
     check_marks();
     tail_.add(durable.commit);
+    context_.stats->ack_latency.add(context_.scheduler.now() - *durable.written_at);
     settle(*durable.commit, std::nullopt);
     moved = true;
   }

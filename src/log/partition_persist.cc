@@ -33,7 +33,8 @@ constexpr Duration kTryAgainAfter = std::chrono::seconds(1);
 // Only behind what is acknowledged already: so there is no hole in what the memory holds. Nor on a full
 // disk, which is told to the producer instead.
 bool Partition::can_acknowledge_from_memory(std::uint64_t batch_bytes) const {
-  return arena_ && !is_out_of_space_ && marks_.append_end == marks_.high_watermark &&
+  return arena_ && options_.commit == CommitPolicy::kBatch && !is_leaving_memory_ &&
+         !is_out_of_space_ && marks_.append_end == marks_.high_watermark &&
          arena_->has_room(batch_bytes);
 }
 
@@ -172,7 +173,8 @@ void Partition::release_unsynced() {
   }
   const bool is_wanted = options_.commit == CommitPolicy::kBatch && !is_arena_unsupported_;
   const bool has_all = marks_.durable_end == marks_.high_watermark;
-  const bool is_early = is_taking_in_ || making_arena_ || context_.scheduler.now() < make_arena_at_;
+  const bool is_early =
+      is_taking_in_ || is_leaving_memory_ || making_arena_ || context_.scheduler.now() < make_arena_at_;
   if (!is_wanted || !has_all || is_early) return;
   auto hold = background_.enter();
   if (!hold) return;

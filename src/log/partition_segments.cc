@@ -34,8 +34,12 @@ bool reaches(const SegmentHeader& header, std::uint64_t reach_bytes) {
 bool Partition::has_room(std::uint64_t device_bytes) const {
   if (segments_.empty() || segments_.back()->sealed) return false;
   const Segment& active = *segments_.back();
+  if (active.header.entry_places != entry_places() || is_too_old(active)) return false;
+  // An unused one may be larger than asked for, because a commit needs it.
+  const std::uint64_t limit_bytes =
+      active.begun_at ? std::min(active.capacity_bytes, options_.segment_bytes) : active.capacity_bytes;
   const std::uint64_t start = align_down(write_position_.value, kBlockBytes);
-  return start + device_bytes <= active.capacity_bytes &&
+  return start + device_bytes <= limit_bytes &&
          (device_bytes <= largest_commit_bytes_ && reaches(active.header, reach_bytes()));
 }
 
@@ -49,6 +53,12 @@ std::uint64_t Partition::reach_bytes() const {
   return is_known ? reach : 0;
 }
 
+bool Partition::can_use_next(std::uint64_t needed_bytes) const {
+  return next_segment_ && next_segment_->capacity_bytes >= needed_bytes &&
+         next_segment_->header.entry_places == entry_places() &&
+         reaches(next_segment_->header, reach_bytes());
+}
+
 // Switches to the next segment. Waits until everything in the old one is durable: so a segment that
 // holds any entry proves that all earlier segments are complete, which is what recovery relies on.
 Task<Result<void>> Partition::roll(std::uint64_t device_bytes) {
@@ -56,11 +66,8 @@ Task<Result<void>> Partition::roll(std::uint64_t device_bytes) {
   largest_commit_bytes_ = std::max(largest_commit_bytes_, device_bytes);
   while (!in_flight_.empty()) co_await commit_finished_.wait();
   if (fence_) co_return Unexpected(*fence_);
-  if (next_segment_ && !(next_segment_->capacity_bytes >= needed_bytes &&
-                         reaches(next_segment_->header, reach_bytes()))) {
-    co_await discard(std::exchange(next_segment_, nullptr));
-  }
-  while (!next_segment_) {
+  while (!can_use_next(needed_bytes)) {
+    if (next_segment_) co_await discard(std::exchange(next_segment_, nullptr));
     if (!preparing_) start_preparing(needed_bytes);
     next_demand_.rush();
     if (preparing_) co_await prepared_.wait();
@@ -88,10 +95,16 @@ Task<Result<void>> Partition::roll(std::uint64_t device_bytes) {
 
 // Once a quarter of the active segment is used, the next one is prepared, at least in step with what is
 // used of the rest: its last block is due when an eighth is left. That is 512 KiB and more, so there is
-// time for its header and its name.
+// time for its header and its name. Where age will end the segment first, half of that is the time.
 void Partition::prepare_ahead() {
-  const std::uint64_t capacity_bytes = segments_.back()->capacity_bytes;
+  const Segment& active = *segments_.back();
+  const std::uint64_t capacity_bytes = std::min(active.capacity_bytes, options_.segment_bytes);
   const std::uint64_t begin_at = capacity_bytes / 4;
+  const Duration age = context_.scheduler.now() - *active.begun_at;
+  if (age > options_.segment_age / 2) {
+    start_preparing(0);
+    next_demand_.raise_to(1.0);
+  }
   if (write_position_.value <= begin_at) return;
   start_preparing(0);
   const std::uint64_t due_at = capacity_bytes - capacity_bytes / 8;
@@ -137,7 +150,7 @@ Task<Result<SegmentRef>> Partition::make_segment(std::uint64_t size_bytes,
   segment->header.number = next_segment_number_++;
   segment->header.salt = context_.random.next();
   segment->header.created_ms = context_.scheduler.clock().wall_ms();
-  if (options_.tail == TailPolicy::kRewrite) segment->header.entry_places = EntryPlaces::kAnywhere;
+  segment->header.entry_places = entry_places();
   segment->header.commit_reach_bytes = reach_bytes();
   segment->directory = directory_;
   segment->capacity_bytes = taken->size_bytes;

@@ -57,6 +57,7 @@ struct Segment {
   bool removed = false;     // no longer the partition's: who reads it finishes, and nobody comes back
 
   // While it is active.
+  std::optional<Instant> begun_at;  // when its first commit was submitted
   std::uint64_t checkpoint_count = 0;
   FilePosition checkpointed_end{kFirstCommit};
   bool is_checkpointing = false;

@@ -13,6 +13,9 @@ namespace {
 // How often connections are asked whether they have been idle for too long.
 constexpr Duration kLookAfterEvery = std::chrono::seconds(1);
 
+// Lines in the log on connections that were closed for what they sent, or for being slow.
+constexpr std::uint64_t kBadEndingsPerSecond = 20;
+
 // When the process has no descriptor or memory left, accept() fails at once, again and again.
 constexpr Duration kPauseWhenExhausted = std::chrono::milliseconds(100);
 
@@ -24,13 +27,14 @@ bool is_exhaustion(int errno_value) {
 }  // namespace
 
 Acceptor::Acceptor(Scheduler& scheduler, SocketIo& io, Descriptor listener, RequestHandler& handler,
-                   AcceptorLimits limits)
+                   broker::AnswerMemory& answers, AcceptorLimits limits)
     : scheduler_(scheduler),
       io_(io),
       listener_(std::move(listener)),
-      handler_(handler),
       limits_(limits),
-      inflight_bytes_(scheduler, static_cast<std::int64_t>(limits.inflight_bytes)),
+      requests_(scheduler, limits.inflight_bytes),
+      bad_endings_(kBadEndingsPerSecond),
+      context_{scheduler, io, handler, requests_, answers, stats_, bad_endings_},
       close_(scheduler),
       changed_(scheduler),
       gate_(scheduler) {}
@@ -38,6 +42,7 @@ Acceptor::Acceptor(Scheduler& scheduler, SocketIo& io, Descriptor listener, Requ
 Acceptor::~Acceptor() { io_.forget(listener_.get()); }
 
 Task<Result<void>> Acceptor::open(Address address) {
+  set_keepalive(listener_, limits_.keepalive_time);
   if (Result<void> listening = listen_on(listener_, address); !listening) co_return listening;
   Result<Gate::Hold> accepting = gate_.enter();
   Result<Gate::Hold> looking = gate_.enter();
@@ -69,7 +74,7 @@ Task<void> Acceptor::accept_all(Gate::Hold) {
     } else if (connections_.size() >= limits_.max_connections) {
       refuse(*socket);
     } else {
-      ++accepted_;
+      ++stats_.accepted;
       Result<Gate::Hold> hold = gate_.enter();
       scheduler_.spawn(serve(std::move(*socket), std::move(*hold)));
     }
@@ -77,8 +82,7 @@ Task<void> Acceptor::accept_all(Gate::Hold) {
 }
 
 Task<void> Acceptor::serve(Descriptor socket, Gate::Hold) {
-  connections_.emplace_front(scheduler_, io_, std::move(socket), handler_, limits_.connection,
-                             inflight_bytes_);
+  connections_.emplace_front(context_, std::move(socket), limits_.connection);
   const auto place = connections_.begin();
   spdlog::debug("connection {}: accepted", place->peer());
   if (closing_) place->drain();
@@ -99,11 +103,19 @@ Task<void> Acceptor::wait_after(const Error& error) {
 }
 
 void Acceptor::refuse(const Descriptor& socket) {
-  ++refused_;
+  ++stats_.refused;
   if (const auto count = refusals_.take(scheduler_.now())) {
     spdlog::warn("{} connections refused, the last one from {}: server.max_connections = {} are open",
                  *count, peer_name(socket.get()), limits_.max_connections);
   }
+}
+
+ConnectionStats Acceptor::stats() const {
+  ConnectionStats stats = stats_;
+  stats.open = connections_.size();
+  stats.request_bytes = requests_.used_bytes();
+  stats.answer_bytes = context_.answers.used_bytes();
+  return stats;
 }
 
 Task<void> Acceptor::look_after(Gate::Hold) {

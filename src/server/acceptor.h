@@ -10,7 +10,6 @@
 #include "server/address.h"
 #include "server/connection.h"
 #include "server/log_throttle.h"
-#include "server/shard_stats.h"
 
 namespace penstock::server {
 
@@ -18,6 +17,8 @@ struct AcceptorLimits {
   std::size_t max_connections = 4096;
   // Bytes of requests being handled, over all connections.
   std::uint64_t inflight_bytes = 256 * kMiB;
+  // See set_keepalive.
+  Duration keepalive_time = std::chrono::minutes(1);
   ConnectionLimits connection{};
 };
 
@@ -25,7 +26,7 @@ class Acceptor {
  public:
   // `listener` is bound and does not listen yet.
   Acceptor(Scheduler& scheduler, SocketIo& io, Descriptor listener, RequestHandler& handler,
-           AcceptorLimits limits);
+           broker::AnswerMemory& answers, AcceptorLimits limits);
   ~Acceptor();
 
   // Lets connections come in. Errors: those of listen_on.
@@ -37,9 +38,7 @@ class Acceptor {
   Task<void> close(Duration grace);
 
   std::size_t connection_count() const { return connections_.size(); }
-  ConnectionStats stats() const {
-    return {.open = connections_.size(), .accepted = accepted_, .refused = refused_};
-  }
+  ConnectionStats stats() const;
 
  private:
   Task<void> accept_all(Gate::Hold hold);
@@ -51,12 +50,12 @@ class Acceptor {
   Scheduler& scheduler_;
   SocketIo& io_;
   Descriptor listener_;
-  RequestHandler& handler_;
   const AcceptorLimits limits_;
-  Semaphore inflight_bytes_;
+  RequestMemory requests_;
+  ConnectionStats stats_;
+  LogThrottle bad_endings_;
+  ConnectionContext context_;
   std::list<Connection> connections_;
-  std::uint64_t accepted_ = 0;
-  std::uint64_t refused_ = 0;
   bool closing_ = false;
   Event close_;    // set by close()
   Event changed_;  // pulsed when a connection has ended

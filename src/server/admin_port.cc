@@ -18,7 +18,7 @@ namespace penstock::server {
 namespace {
 
 constexpr std::string_view kGuide =
-    "GET /metrics, GET /livez, GET /readyz, POST /topics/NAME/reopen, "
+    "GET /metrics, GET /livez, GET /readyz, GET /startupz, POST /topics/NAME/reopen, "
     "POST /topics/NAME/PARTITION/reopen\n";
 
 HttpResponse text(int status, std::string body) { return {.status = status, .body = std::move(body)}; }
@@ -79,6 +79,7 @@ class AdminPort::Handler final : public HttpHandler {
     if (request.path == "/metrics") co_return co_await metrics();
     if (request.path == "/livez") co_return co_await livez();
     if (request.path == "/readyz") co_return co_await readyz();
+    if (request.path == "/startupz") co_return co_await startupz();
     co_return text(200, std::string(kGuide));
   }
 
@@ -93,7 +94,8 @@ class AdminPort::Handler final : public HttpHandler {
   }
 
  private:
-  static constexpr std::array<std::string_view, 4> kPages = {"/", "/metrics", "/livez", "/readyz"};
+  static constexpr std::array<std::string_view, 5> kPages = {"/", "/metrics", "/livez", "/readyz",
+                                                             "/startupz"};
 
   // Asks all shards at once; nothing for one that does not answer in time.
   template <typename T>
@@ -116,9 +118,34 @@ class AdminPort::Handler final : public HttpHandler {
   Task<HttpResponse> metrics() {
     const AllShardStats shards = co_await ask_all(&AdminTarget::Shard::stats);
     stats_.catalog = target_.catalog_stats();
+    stats_.kernel_worker_count = count_kernel_workers();
+    stats_.lags = co_await lags();
     HttpResponse response = text(200, metrics_text(stats_, shards));
     response.content_type = kMetricsContentType;
     co_return response;
+  }
+
+  // Before the topics are known there is nothing to tell.
+  Task<broker::GroupLags> lags() {
+    broker::GroupLags all;
+    if (stats_.phase != ServerStats::Phase::kReady) co_return all;
+    std::vector<std::optional<broker::GroupLags>> answers(target_.shards.size());
+    std::vector<Task<void>> asking;
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+      const AdminTarget::Shard& shard = target_.shards[i];
+      auto question = [ask = shard.lags, limit = options_.lag_partitions] { return ask(limit); };
+      asking.push_back(ask_one<broker::GroupLags>(*shard.scheduler, std::move(question), answers[i]));
+    }
+    co_await join(scheduler_, std::move(asking));
+    for (std::optional<broker::GroupLags>& answer : answers) {
+      if (!answer) continue;
+      const std::size_t room = options_.lag_partitions - all.lags.size();
+      const std::size_t taken = std::min(room, answer->lags.size());
+      all.left_out += answer->left_out + (answer->lags.size() - taken);
+      std::move(answer->lags.begin(), answer->lags.begin() + static_cast<std::ptrdiff_t>(taken),
+                std::back_inserter(all.lags));
+    }
+    co_return all;
   }
 
   Task<HttpResponse> livez() {
@@ -133,19 +160,33 @@ class AdminPort::Handler final : public HttpHandler {
   Task<HttpResponse> readyz() {
     if (stats_.phase == ServerStats::Phase::kReady) co_return text(200, "ready\n");
     if (stats_.phase == ServerStats::Phase::kStopping) co_return text(503, "stopping\n");
+    co_return text(503, co_await progress());
+  }
+
+  // Stays 200 while the server stops: it has started, whatever comes then.
+  Task<HttpResponse> startupz() {
+    const bool has_started = stats_.start_took > Duration::zero();
+    co_return text(has_started ? 200 : 503, co_await progress());
+  }
+
+  // Of the recovery.
+  Task<std::string> progress() {
     const auto shards = co_await ask_all(&AdminTarget::Shard::broker_stats);
-    std::uint64_t done = 0;
-    std::uint64_t all = 0;
+    broker::BrokerStats sum;
     std::size_t silent_count = 0;
     for (const auto& shard : shards) {
       if (!shard) ++silent_count;
       if (!shard) continue;
-      done += shard->partitions_opened;
-      all += shard->partitions_to_open;
+      sum.partitions_opened += shard->partitions_opened;
+      sum.partitions_to_open += shard->partitions_to_open;
+      sum.opened_bytes += shard->opened_bytes;
+      sum.scanned_bytes += shard->scanned_bytes;
     }
-    std::string body = fmt::format("recovered {} of {} partitions\n", done, all);
+    std::string body =
+        fmt::format("recovered {} of {} partitions\nopened {} bytes, of which {} had to be scanned\n",
+                    sum.partitions_opened, sum.partitions_to_open, sum.opened_bytes, sum.scanned_bytes);
     if (silent_count > 0) body += fmt::format("{} shards do not answer\n", silent_count);
-    co_return text(503, body);
+    co_return body;
   }
 
   Task<HttpResponse> reopen(ReopenPath path) {

@@ -3,7 +3,8 @@
 //
 //   GET  /metrics                          for a Prometheus (docs/metrics.md)
 //   GET  /livez                            200 while every shard's event loop turns, else 503
-//   GET  /readyz                           200 when clients are served; 503 before, with how far it is
+//   GET  /readyz                           200 when clients are served; 503 before and while it stops
+//   GET  /startupz                         200 when it has started; 503 before, with how far it is
 //   POST /topics/NAME/PARTITION/reopen     verifies a partition that refuses appends, and opens it
 //   again POST /topics/NAME/reopen               the same for all such partitions of a topic
 //
@@ -35,6 +36,8 @@ struct AdminTarget {
     // All of these run on the scheduler above.
     std::function<Task<ShardStats>()> stats;
     std::function<Task<broker::BrokerStats>()> broker_stats;
+    // Of at most so many partitions; asks other shards, so one that stands still keeps it waiting.
+    std::function<Task<broker::GroupLags>(std::size_t limit)> lags;
   };
   using Outcomes = Result<std::vector<broker::ReopenOutcome>>;
 
@@ -50,6 +53,8 @@ struct AdminPortOptions {
   Duration answer_time = std::chrono::seconds(2);
   // How long opening a partition again may take before the asker is told to look later.
   Duration reopen_time = std::chrono::minutes(5);
+  // Of how many partitions of consumer groups /metrics tells the lag.
+  std::size_t lag_partitions = 1000;
 };
 
 class AdminPort {

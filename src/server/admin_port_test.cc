@@ -39,7 +39,17 @@ class AdminPortTest : public testing::Test {
       broker::BrokerStats stats;
       stats.partitions_to_open = 500;
       stats.partitions_opened = 6;
+      stats.opened_bytes = 4096;
+      stats.scanned_bytes = 100;
       co_return stats;
+    }
+    Task<broker::GroupLags> lags(std::size_t limit) {
+      co_await wait();
+      broker::GroupLags found;
+      for (std::int32_t i = 0; i < 2 && found.lags.size() < limit; ++i)
+        found.lags.push_back({"billing", "orders", i, 5});
+      found.left_out = 7;
+      co_return found;
     }
     Task<void> wait() {
       if (is_stuck) co_await may_go.wait();
@@ -62,7 +72,8 @@ class AdminPortTest : public testing::Test {
     for (FakeShard& shard : shards_) {
       target.shards.push_back({.scheduler = &shard.scheduler,
                                .stats = [&shard] { return shard.stats(); },
-                               .broker_stats = [&shard] { return shard.broker_stats(); }});
+                               .broker_stats = [&shard] { return shard.broker_stats(); },
+                               .lags = [&shard](std::size_t limit) { return shard.lags(limit); }});
     }
     target.catalog_stats = [] { return catalog::RocksCatalogStats{.writes = 7}; };
     target.controller = &shards_[0].scheduler;
@@ -71,6 +82,7 @@ class AdminPortTest : public testing::Test {
     };
     AdminPortOptions options;
     options.answer_time = milliseconds(200);
+    options.lag_partitions = 3;
     options.http.max_connections = 3;
     options.http.transfer_time = transfer_time_;
     const Address anywhere{.host = "127.0.0.1", .port = 0};
@@ -101,6 +113,7 @@ class AdminPortTest : public testing::Test {
   void publish(ServerStats::Phase phase) {
     ServerStats stats;
     stats.phase = phase;
+    if (phase != ServerStats::Phase::kStarting) stats.start_took = milliseconds(1);
     port_->publish(std::move(stats));
   }
   HttpAnswer ask(const std::string& first_line, const std::string& more = "") {
@@ -115,13 +128,47 @@ class AdminPortTest : public testing::Test {
 TEST_F(AdminPortTest, IsReadyWhenItIsToldAndSaysBeforeHowFarItIs) {
   HttpAnswer answer = ask("GET /readyz");
   EXPECT_EQ(answer.status, 503);
-  EXPECT_EQ(answer.body, "recovered 12 of 1000 partitions\n");
+  EXPECT_TRUE(answer.body.starts_with("recovered 12 of 1000 partitions\n")) << answer.body;
   publish(ServerStats::Phase::kReady);
   answer = ask("GET /readyz");
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.body, "ready\n");
   publish(ServerStats::Phase::kStopping);
   EXPECT_EQ(ask("GET /readyz").status, 503);
+}
+
+TEST_F(AdminPortTest, TellsHowFarTheStartIsAndStaysStarted) {
+  const std::string progress =
+      "recovered 12 of 1000 partitions\nopened 8192 bytes, of which 200 had to be scanned\n";
+  HttpAnswer answer = ask("GET /startupz");
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(answer.body, progress);
+  shards_[1].is_stuck = true;
+  answer = ask("GET /startupz");
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_TRUE(answer.body.starts_with("recovered 6 of 500 partitions\n")) << answer.body;
+  EXPECT_TRUE(answer.body.ends_with("1 shards do not answer\n")) << answer.body;
+  release(shards_[1]);
+  publish(ServerStats::Phase::kReady);
+  answer = ask("GET /startupz");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.body, progress);
+  publish(ServerStats::Phase::kStopping);
+  EXPECT_EQ(ask("GET /startupz").status, 200);
+}
+
+TEST_F(AdminPortTest, TellsNoMoreLagsThanItMayAndHowManyItLeavesOut) {
+  EXPECT_FALSE(ask("GET /metrics").body.contains("penstock_group_lag{")) << "it has not started";
+  publish(ServerStats::Phase::kReady);
+  const std::string text = ask("GET /metrics").body;
+  std::size_t count = 0;
+  for (std::size_t at = text.find("penstock_group_lag{"); at != std::string::npos;
+       at = text.find("penstock_group_lag{", at + 1))
+    ++count;
+  EXPECT_EQ(count, 3U);
+  EXPECT_TRUE(
+      text.contains("penstock_group_lag{group=\"billing\",topic=\"orders\",partition=\"1\"} 5\n"));
+  EXPECT_TRUE(text.contains("penstock_group_lag_left_out 15\n"));
 }
 
 TEST_F(AdminPortTest, LivesWhileAllShardsAnswer) {

@@ -166,6 +166,10 @@ void check_together(const Config& config, Findings& findings) {
           static_cast<std::uint64_t>(config.broker.groups.min_session_timeout.count()),
           "groups.max_session_timeout",
           static_cast<std::uint64_t>(config.broker.groups.max_session_timeout.count()));
+  at_most("groups.consumer_heartbeat_interval",
+          static_cast<std::uint64_t>(config.broker.groups.consumer_heartbeat_interval.count()),
+          "groups.consumer_session_timeout",
+          static_cast<std::uint64_t>(config.broker.groups.consumer_session_timeout.count()));
   at_most("storage.commit_bytes", config.broker.partition.commit_bytes, "storage.pending_bytes",
           config.broker.partition.pending_bytes);
 }

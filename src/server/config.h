@@ -29,6 +29,7 @@ struct Config {
   // Where operators ask; kAdminOff: nowhere.
   static constexpr const char* kAdminOff = "off";
   std::string admin_listen = "127.0.0.1:9644";
+  std::uint32_t lag_partitions = 1000;
   std::string data_directory = "data";
   // 0: one per core.
   std::uint32_t shards = 0;
@@ -46,6 +47,7 @@ struct Config {
   std::uint64_t inflight_bytes_per_connection = 32 * kMiB;
   std::uint64_t unsent_bytes_per_connection = 64 * kMiB;
   Duration idle_timeout = std::chrono::minutes(10);
+  Duration keepalive_time = std::chrono::minutes(1);
   Duration shutdown_grace = std::chrono::seconds(10);
 
   broker::Settings broker;

@@ -225,6 +225,14 @@ std::string_view print_io_mode(RequestedIoMode mode) { return to_string(mode); }
 constexpr Duration kDay = std::chrono::hours(24);
 constexpr Duration kSecond = std::chrono::seconds(1);
 
+Result<group::Assignor> parse_assignor(std::string_view text) {
+  const auto assignor = group::assignor_named(text);
+  if (assignor) return *assignor;
+  return fail(ErrorCode::kInvalidArgument, "'{}' is not uniform or range", text);
+}
+
+std::string_view print_assignor(group::Assignor assignor) { return to_string(assignor); }
+
 std::vector<ConfigKey> server_keys() {
   return {
       text_key<FIELD(listen), parse_address>(
@@ -255,6 +263,11 @@ std::vector<ConfigKey> server_keys() {
           "server.max_connections", "Connections of each shard; more than that are closed at once."),
       number_key<FIELD(idle_timeout), duration_between(kSecond, 30 * kDay)>(
           "server.idle_timeout", "A connection on which nothing moves for so long is closed."),
+      number_key<FIELD(keepalive_time), duration_between(kSecond, kDay / 4)>(
+          "server.keepalive_time",
+          "A peer that was not heard of for so long is asked whether it is still there; one that does "
+          "not "
+          "answer three times, each after a sixth of that, has its connection closed."),
       number_key<FIELD(max_request_bytes), bytes_between(kKiB, kGiB)>(
           "server.max_request_bytes",
           "The largest request; a connection that announces a larger one is closed."),
@@ -272,6 +285,22 @@ std::vector<ConfigKey> server_keys() {
       number_key<FIELD(unsent_bytes_per_connection), bytes_between(64 * kKiB, 16 * kGiB)>(
           "server.unsent_bytes_per_connection",
           "Bytes of responses that a client has not taken; then no more of its requests are begun."),
+      number_key<FIELD(broker.answer_bytes), bytes_between(kMiB, 1024 * kGiB)>(
+          "server.unsent_bytes_per_shard",
+          "Bytes of responses to Fetch that may lie in the memory of a shard, being read or not taken "
+          "yet; then a Fetch brings less, or waits, and clients that take theirs slowly are dropped."),
+      number_key<FIELD(broker.waiting.of_connection), count_between(1, 10'000)>(
+          "server.waiting_requests_per_connection",
+          "Requests of one connection that may wait for something to happen (a Fetch for messages, a "
+          "JoinGroup for other members). A Fetch too many is answered at once, a member is told to "
+          "come "
+          "again."),
+      number_key<FIELD(broker.waiting.of_shard), count_between(1, 10'000'000)>(
+          "server.waiting_requests_per_shard", "The same for all connections of a shard."),
+      number_key<FIELD(broker.waiting.bytes_of_shard), bytes_between(kMiB, 1024 * kGiB)>(
+          "server.waiting_bytes_per_shard",
+          "Bytes of requests that may wait on one shard; they count among "
+          "server.inflight_bytes_per_shard too."),
       number_key<FIELD(shutdown_grace), duration_between(Duration::zero(), kDay)>(
           "server.shutdown_grace", "How long a stop waits for requests that are under way."),
   };
@@ -281,11 +310,17 @@ std::vector<ConfigKey> other_keys() {
   return {
       text_key<FIELD(admin_listen), check_admin_listen>(
           "admin.listen", "HOST:PORT, or off",
-          "The address of the admin port: HTTP for operators, with /metrics, /livez, /readyz and "
-          "POST /topics/NAME/reopen. Nobody is asked who he is: keep it away from strangers. Port 0 "
-          "takes "
-          "any free port.",
+          "The address of the admin port: HTTP for operators, with /metrics, /livez, /readyz, "
+          "/startupz "
+          "and POST /topics/NAME/reopen. Nobody is asked who he is: keep it away from strangers. Port "
+          "0 "
+          "takes any free port.",
           "--admin-listen"),
+      number_key<FIELD(lag_partitions), count_between(0, 100'000)>(
+          "admin.lag_partitions",
+          "Of how many partitions of consumer groups /metrics tells the lag; each is a line of its "
+          "own. "
+          "How many are left out is told too."),
       text_key<FIELD(data_directory), check_not_empty>(
           "data.directory", "path",
           "Where everything is kept. One server at a time; made when it is missing.", "--data"),
@@ -414,8 +449,23 @@ std::vector<ConfigKey> group_keys() {
           "groups.initial_rebalance_delay",
           "How long an empty group waits for more members when the first one joins. Kafka's "
           "group.initial.rebalance.delay.ms."),
+      number_key<FIELD(broker.groups.consumer_session_timeout), duration_between(kSecond, kDay)>(
+          "groups.consumer_session_timeout",
+          "How long a member of a group of the new protocol (KIP-848) may be silent. Kafka's "
+          "group.consumer.session.timeout.ms."),
+      number_key<FIELD(broker.groups.consumer_heartbeat_interval),
+                 duration_between(std::chrono::milliseconds(100), kDay)>(
+          "groups.consumer_heartbeat_interval",
+          "How often a member of a group of the new protocol is told to say that it lives; it must be "
+          "shorter than its session. Kafka's group.consumer.heartbeat.interval.ms."),
+      choice_key<FIELD(broker.groups.consumer_assignor), parse_assignor, print_assignor>(
+          "groups.consumer_assignor", "uniform|range",
+          "Who gets which partitions in a group of the new protocol whose members do not ask for one "
+          "of "
+          "the two. The first of Kafka's group.consumer.assignors."),
       number_key<FIELD(broker.groups.max_members), count_between(1, 10'000)>(
-          "groups.max_members", "Members of one group. Kafka's group.max.size."),
+          "groups.max_members",
+          "Members of one group. Kafka's group.max.size and group.consumer.max.size."),
       number_key<FIELD(broker.groups.max_groups), count_between(1, 10'000'000)>(
           "groups.max_groups", "Groups of each shard."),
       number_key<FIELD(broker.groups.offsets_retention), duration_between(kSecond, 10 * 365 * kDay)>(

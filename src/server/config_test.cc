@@ -68,6 +68,14 @@ TEST_F(ConfigTest, SessionTimeoutsThatNobodyCouldAskForAreRefused) {
       << config.error().message();
 }
 
+TEST_F(ConfigTest, MembersThatSpeakTooSeldomToLiveAreRefused) {
+  const Result<Config> config = load(
+      {.file = file("[groups]\nconsumer_session_timeout = \"2s\"\nconsumer_assignor = \"range\"\n")});
+  ASSERT_FALSE(config);
+  EXPECT_TRUE(config.error().message().contains("groups.consumer_heartbeat_interval"))
+      << config.error().message();
+}
+
 TEST_F(ConfigTest, FlagBeatsEnvironmentBeatsFileBeatsDefault) {
   const std::string path = file("[server]\nlisten = \"file:1\"\nshards = 1\nmax_connections = 11\n");
   const Result<Config> config = load({.file = path,

@@ -1,5 +1,8 @@
 #include "server/connection.h"
 
+#include <linux/tcp.h>  // glibc's tcp_info ends before what we ask for
+#include <netinet/in.h>
+#include <poll.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -32,23 +35,23 @@ bool is_usual_end(const Error& error) {
 
 }  // namespace
 
-Connection::Connection(Scheduler& scheduler, SocketIo& io, Descriptor socket, RequestHandler& handler,
-                       const ConnectionLimits& limits, Semaphore& shard_bytes)
-    : scheduler_(scheduler),
-      io_(io),
+Connection::Connection(const ConnectionContext& context, Descriptor socket,
+                       const ConnectionLimits& limits)
+    : context_(context),
+      scheduler_(context.scheduler),
+      io_(context.io),
       socket_(std::move(socket)),
       peer_(peer_name(socket_.get())),
-      client_host_(host_of(peer_)),
-      handler_(handler),
+      client_{.host = host_of(peer_)},
       limits_(limits),
-      budget_(scheduler, limits.inflight_bytes, shard_bytes),
-      reader_(io, socket_.get(),
+      budget_(scheduler_, limits.inflight_bytes, context.requests),
+      reader_(io_, socket_.get(),
               {.max_frame_bytes = static_cast<std::uint32_t>(limits.max_request_bytes)}, budget_,
-              scheduler.clock()),
-      last_sent_(scheduler.now()),
-      changed_(scheduler),
-      written_(scheduler),
-      gate_(scheduler) {}
+              scheduler_.clock(), context.stats.received_bytes),
+      last_sent_(scheduler_.now()),
+      changed_(scheduler_),
+      written_(scheduler_),
+      gate_(scheduler_) {}
 
 Connection::~Connection() { io_.forget(socket_.get()); }
 
@@ -57,6 +60,7 @@ Task<void> Connection::run() {
   scheduler_.spawn(write_answers(std::move(*hold)));
   co_await read_requests();
   reading_ = false;
+  client_.gone.abort();
   changed_.pulse();
   co_await written_.wait();
   if (!broken_ && !peer_ended_) co_await linger();
@@ -66,6 +70,7 @@ Task<void> Connection::run() {
 
 void Connection::drain() {
   reading_ = false;
+  client_.gone.abort();
   shut_down(socket_.get(), Direction::kReading);
   changed_.pulse();
 }
@@ -73,6 +78,7 @@ void Connection::drain() {
 void Connection::abort() {
   reading_ = false;
   broken_ = true;
+  client_.gone.abort();
   shut_down(socket_.get(), Direction::kBoth);
   changed_.pulse();
 }
@@ -83,17 +89,59 @@ void Connection::check(Instant now) {
     if (now >= *linger_until_) abort();
     return;
   }
-  const bool is_idle = handling_count_ == 0 &&
+  if (!reader_.is_receiving()) look_after_peer();
+  if (broken_) return;
+  const std::optional<std::uint64_t> taken_bytes = look_after_sending(now);
+  const bool is_stuck = taken_bytes && now - last_sent_ >= limits_.idle_timeout;
+  const bool is_idle = handling_count_ == 0 && unsent_bytes_ == 0 &&
                        now - std::max(reader_.last_received(), last_sent_) >= limits_.idle_timeout;
-  if (is_idle && unsent_bytes_ > 0) {
-    end_because(Error(ErrorCode::kTimeout, "the peer does not take its answers"));
+  if (is_stuck) {
+    end_slow("the peer does not take its answers");
     abort();
   } else if (reading_ && is_idle) {
     spdlog::debug("connection {}: closed: idle", peer_);
     drain();
   } else if (reading_ && reader_.is_overdue(now)) {
-    end_because(Error(ErrorCode::kTimeout, "a request takes too long to arrive"));
+    end_slow("a request takes too long to arrive");
     drain();
+  } else {
+    look_after_pace(now, taken_bytes);
+  }
+}
+
+// What the peer has taken so far, if something is being sent: a send returns when all of it is, which
+// can take long without being stuck.
+std::optional<std::uint64_t> Connection::look_after_sending(Instant now) {
+  if (sending_count_ == 0) return std::nullopt;
+  tcp_info info{};
+  socklen_t size = sizeof(info);
+  if (::getsockopt(socket_.get(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return std::nullopt;
+  if (std::exchange(taken_bytes_, info.tcpi_bytes_acked) != info.tcpi_bytes_acked) last_sent_ = now;
+  return taken_bytes_;
+}
+
+// Also while memory is not short, so that it is known who is slow when it becomes so.
+void Connection::look_after_pace(Instant now, std::optional<std::uint64_t> taken_bytes) {
+  const bool receives_slowly = receiving_pace_.is_slow(now, reader_.large_bytes());
+  const bool takes_slowly = sending_pace_.is_slow(now, taken_bytes);
+  if (reading_ && receives_slowly && context_.requests.is_short()) {
+    end_slow("a request arrives too slowly while memory for requests is short");
+    drain();
+  } else if (takes_slowly && context_.answers.is_short()) {
+    end_slow("the peer takes its answers too slowly while memory for answers is short");
+    abort();
+  }
+}
+
+// What a receive would tell if one were under way: that the peer is gone, or will send no more.
+void Connection::look_after_peer() {
+  pollfd state{.fd = socket_.get(), .events = POLLRDHUP, .revents = 0};
+  if (::poll(&state, 1, 0) <= 0) return;
+  if ((state.revents & (POLLERR | POLLHUP)) != 0) {
+    spdlog::debug("connection {}: closed: the peer is gone", peer_);
+    abort();
+  } else {
+    client_.gone.abort();
   }
 }
 
@@ -140,9 +188,12 @@ void Connection::start(ReceivedFrame frame) {
 
 Task<void> Connection::handle(Exchange& exchange, SharedSlice frame, Gate::Hold) {
   Result<std::optional<kafka::ByteChain>> answer =
-      co_await handler_.handle(std::move(frame), client_host_);
+      co_await context_.handler.handle(std::move(frame), client_);
   exchange.lease.release();
-  if (answer && *answer) unsent_bytes_ += (*answer)->size();
+  if (answer && *answer) {
+    unsent_bytes_ += (*answer)->size();
+    exchange.answer_memory = context_.answers.take((*answer)->size());
+  }
   exchange.answer = std::move(answer);
   --handling_count_;
   changed_.pulse();
@@ -157,9 +208,10 @@ Task<void> Connection::write_answers(Gate::Hold) {
       co_await changed_.wait();
       continue;
     }
-    const Outgoing outgoing = take_ready();
+    Outgoing outgoing = take_ready();
     sending_count_ = outgoing.exchange_count;
     Result<void> sent = co_await send(outgoing.bytes);
+    outgoing.memory.shrink(0);
     sending_count_ = 0;
     changed_.pulse();
     if (sent && outgoing.failure) sent = Unexpected(*outgoing.failure);
@@ -182,6 +234,7 @@ Connection::Outgoing Connection::take_ready() {
       outgoing.failure = answer.error();
     } else if (*answer) {
       outgoing.bytes.append(std::move(**answer));
+      outgoing.memory.add(std::move(exchanges_.front()->answer_memory));
     }
     ++outgoing.exchange_count;
     exchanges_.pop_front();
@@ -196,12 +249,14 @@ Task<Result<void>> Connection::send(const kafka::ByteChain& bytes) {
     pieces.push_back({.iov_base = const_cast<std::byte*>(piece.data()), .iov_len = piece.size()});
   }
   std::span<iovec> left(pieces);
+  last_sent_ = scheduler_.now();
   while (!left.empty()) {
     const std::span<iovec> some = left.first(std::min<std::size_t>(left.size(), IOV_MAX));
     const Result<std::size_t> sent = co_await io_.send(socket_.get(), some);
     if (!sent) co_return Unexpected(sent.error());
     last_sent_ = scheduler_.now();
     unsent_bytes_ -= *sent;
+    context_.stats.sent_bytes += *sent;
     std::size_t done = *sent;
     while (!left.empty() && done >= left.front().iov_len) {
       done -= left.front().iov_len;
@@ -228,13 +283,22 @@ Task<void> Connection::linger() {
   }
 }
 
+void Connection::end_slow(std::string_view what) {
+  if (!reason_given_) ++context_.stats.too_slow;
+  end_because(Error(ErrorCode::kTimeout, std::string(what)));
+}
+
 void Connection::end_because(const Error& error) {
   if (std::exchange(reason_given_, true)) return;
   if (is_usual_end(error)) {
     spdlog::debug("connection {}: closed: {}", peer_, error.message());
-  } else {
-    spdlog::warn("connection {}: closed: {}", peer_, error.message());
+    return;
   }
+  if (error.code() != ErrorCode::kTimeout) ++context_.stats.bad_input;
+  const auto count = context_.bad_endings.take(scheduler_.now());
+  if (!count) return;
+  const std::string more = *count > 1 ? fmt::format(" (and {} before it)", *count - 1) : "";
+  spdlog::warn("connection {}: closed: {}{}", peer_, error.message(), more);
 }
 
 }  // namespace penstock::server

@@ -8,6 +8,12 @@
 // A request that cannot be followed, or that the handler cannot go on after, ends the connection: with
 // one line in the log, and not before the answers to earlier requests have gone out.
 //
+// Peers may be slow as long as nobody needs the memory that they hold: when the shard's memory for
+// requests or answers is short, connections that move less than 64 KiB a second of theirs are ended.
+//
+// When the peer goes, handlers that wait are told, so that they end at once. A peer that only ends its
+// own side is answered all the same, if without waiting: from here the two look alike.
+//
 // Ownership: owns the socket. Everything passed by reference must outlive it; run() must have returned
 // before it is destroyed. Threading: the shard's scheduler.
 #pragma once
@@ -16,7 +22,10 @@
 #include <memory>
 #include <string>
 
+#include "broker/answer_memory.h"
+#include "server/connection_stats.h"
 #include "server/frame_reader.h"
+#include "server/log_throttle.h"
 #include "server/request_budget.h"
 #include "server/request_handler.h"
 #include "server/socket_io.h"
@@ -37,10 +46,20 @@ struct ConnectionLimits {
   Duration idle_timeout = std::chrono::minutes(10);
 };
 
+// What the connections of a shard share.
+struct ConnectionContext {
+  Scheduler& scheduler;
+  SocketIo& io;
+  RequestHandler& handler;
+  RequestMemory& requests;
+  broker::AnswerMemory& answers;
+  ConnectionStats& stats;
+  LogThrottle& bad_endings;
+};
+
 class Connection {
  public:
-  Connection(Scheduler& scheduler, SocketIo& io, Descriptor socket, RequestHandler& handler,
-             const ConnectionLimits& limits, Semaphore& shard_bytes);
+  Connection(const ConnectionContext& context, Descriptor socket, const ConnectionLimits& limits);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   ~Connection();
@@ -54,7 +73,8 @@ class Connection {
   // Drops the connection. run() returns when the handler is through with what is under way.
   void abort();
 
-  // Ends it if it has been idle, or its peer dawdling, for too long. To be called every second or so.
+  // Ends it if it has been idle, or its peer dawdling, for too long; looks after the peer while the
+  // socket is not read. To be called every second or so.
   void check(Instant now);
 
   const std::string& peer() const { return peer_; }
@@ -64,10 +84,12 @@ class Connection {
   struct Exchange {
     RequestBudget::Lease lease;
     std::optional<Result<std::optional<kafka::ByteChain>>> answer;
+    broker::AnswerMemory::Share answer_memory;
   };
   // Answers that go out together.
   struct Outgoing {
     kafka::ByteChain bytes;
+    broker::AnswerMemory::Share memory;
     std::size_t exchange_count = 0;
     std::optional<Error> failure;  // the handler's, behind them
   };
@@ -83,14 +105,18 @@ class Connection {
 
   bool has_room() const;
   bool has_answer() const { return !exchanges_.empty() && exchanges_.front()->answer.has_value(); }
+  void look_after_peer();
+  std::optional<std::uint64_t> look_after_sending(Instant now);
+  void look_after_pace(Instant now, std::optional<std::uint64_t> taken_bytes);
+  void end_slow(std::string_view what);
   void end_because(const Error& error);
 
+  ConnectionContext context_;
   Scheduler& scheduler_;
   SocketIo& io_;
   Descriptor socket_;
   std::string peer_;
-  std::string client_host_;
-  RequestHandler& handler_;
+  broker::Client client_;
   const ConnectionLimits limits_;
   RequestBudget budget_;
   FrameReader reader_;
@@ -99,7 +125,10 @@ class Connection {
   std::size_t sending_count_ = 0;                    // left exchanges_, not yet sent
   std::size_t handling_count_ = 0;
   std::uint64_t unsent_bytes_ = 0;
-  Instant last_sent_;
+  std::uint64_t taken_bytes_ = 0;  // by the peer, as far as TCP knows
+  TransferPace receiving_pace_;
+  TransferPace sending_pace_;
+  Instant last_sent_;  // or, while a send is under way, since when nothing of it was taken
 
   bool reading_ = true;  // more requests may come
   bool broken_ = false;  // nothing can be sent any more

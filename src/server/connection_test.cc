@@ -1,6 +1,7 @@
 #include "server/connection.h"
 
 #include <gtest/gtest.h>
+#include <netinet/tcp.h>
 
 #include <algorithm>
 #include <atomic>
@@ -20,21 +21,22 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Does what the request says: "echo TEXT", "hold TEXT" (answered after release()), "fail", "silent",
-// "fill BYTES" (in pieces of 1000) and "check BYTES..." (answered with the checksum of the whole
-// request).
+// Does what the request says: "echo TEXT", "hold TEXT" (answered after release()), "wait TEXT" (as
+// hold, but no longer than the client is there), "fail", "silent", "fill BYTES" (in pieces of 1000) and
+// "check BYTES..." (answered with the checksum of the whole request).
 class ScriptedHandler final : public RequestHandler {
  public:
   using Answer = Result<std::optional<kafka::ByteChain>>;
 
-  explicit ScriptedHandler(Scheduler& scheduler) : released_(scheduler) {}
+  explicit ScriptedHandler(Scheduler& scheduler) : scheduler_(scheduler), released_(scheduler) {}
 
-  Task<Answer> handle(SharedSlice frame, std::string) override {
+  Task<Answer> handle(SharedSlice frame, broker::Client& client) override {
     const std::string_view text = as_text(frame.view());
     const std::string_view verb = text.substr(0, text.find(' '));
     const std::string_view rest = verb.size() == text.size() ? "" : text.substr(verb.size() + 1);
     note(text);
     if (verb == "hold") co_await released_.wait();
+    if (verb == "wait") co_await wait(client);
     if (verb == "fail") co_return fail(ErrorCode::kInvalidArgument, "told to fail");
     if (verb == "silent") co_return std::nullopt;
     if (verb == "fill") co_return fill(rest);
@@ -44,6 +46,7 @@ class ScriptedHandler final : public RequestHandler {
 
   // From the scheduler's thread.
   void release() { released_.set(); }
+  std::size_t waiting_count() const { return waiting_count_; }
 
   // From any thread: what has been started, in order.
   std::vector<std::string> started() const {
@@ -56,6 +59,15 @@ class ScriptedHandler final : public RequestHandler {
   void note(std::string_view text) {
     const std::lock_guard lock(mutex_);
     started_.emplace_back(text.substr(0, 20));
+  }
+
+  // In a test that waits, release() is never called.
+  Task<void> wait(broker::Client& client) {
+    ++waiting_count_;
+    Event woken(scheduler_);
+    const AbortSource::Wake wake(&client.gone, woken);
+    co_await woken.wait();
+    --waiting_count_;
   }
 
   static kafka::ByteChain frame_of(std::string_view body) {
@@ -80,7 +92,9 @@ class ScriptedHandler final : public RequestHandler {
     return chain;
   }
 
+  Scheduler& scheduler_;
   Event released_;
+  std::atomic<std::size_t> waiting_count_ = 0;
   mutable std::mutex mutex_;
   std::vector<std::string> started_;
 };
@@ -103,7 +117,8 @@ class TestServer {
     handler_.emplace(*scheduler_);
     BoundListeners bound = bind_listeners({.host = "127.0.0.1"}, 1, stack_->uses_uring()).value();
     address_ = bound.address;
-    acceptor_.emplace(*scheduler_, *io_, std::move(bound.sockets[0]), *handler_, limits);
+    answers_.emplace(*scheduler_, answer_bytes_);
+    acceptor_.emplace(*scheduler_, *io_, std::move(bound.sockets[0]), *handler_, *answers_, limits);
     thread_ = std::thread([this] { scheduler_->run_until_stopped(); });
     const auto opened =
         call_from_thread(*scheduler_, [this] { return acceptor_->open(address_); }).get();
@@ -128,6 +143,14 @@ class TestServer {
     closed_ = true;
     return call_from_thread(*scheduler_, [this, grace] { return acceptor_->close(grace); });
   }
+  ConnectionStats stats() {
+    return call_from_thread(*scheduler_, [this] { return get_stats(); }).get();
+  }
+  // Somebody asks for memory for an answer, and waits for up to AnswerMemory::kLongestWait, three
+  // times.
+  void need_answer_memory() {
+    call_from_thread(*scheduler_, [this] { return reserve_all(); }).get();
+  }
   std::size_t connection_count() {
     return call_from_thread(*scheduler_, [this] { return count_connections(); }).get();
   }
@@ -137,6 +160,11 @@ class TestServer {
     handler_->release();
     co_return;
   }
+  Task<ConnectionStats> get_stats() { co_return acceptor_->stats(); }
+  Task<void> reserve_all() {
+    const auto filler = answers_->take(answer_bytes_);
+    for (int i = 0; i < 3; ++i) (void)co_await answers_->reserve(kMiB);
+  }
   Task<std::size_t> count_connections() { co_return acceptor_->connection_count(); }
 
   SystemClock clock_;
@@ -145,6 +173,8 @@ class TestServer {
   std::optional<Scheduler> scheduler_;
   std::unique_ptr<SocketIo> io_;
   std::optional<ScriptedHandler> handler_;
+  const std::uint64_t answer_bytes_ = 256 * kMiB;
+  std::optional<broker::AnswerMemory> answers_;
   std::optional<Acceptor> acceptor_;
   Address address_;
   std::thread thread_;
@@ -398,6 +428,82 @@ TEST_P(ConnectionTest, AnswersThatAreNotTakenStopTheReading) {
   EXPECT_EQ(client.receive_frame(), "after");
 }
 
+// A hundred of them announce more than there is memory for, and send next to nothing of it.
+TEST_P(ConnectionTest, RequestsThatAreOnlyAnnouncedTakeNoMemoryFromOthers) {
+  TestServer& server = serve({.inflight_bytes = 32 * kMiB});
+  std::vector<std::unique_ptr<ClientSocket>> slow;
+  std::string announced = ClientSocket::frame(std::string(100 * kMiB, 'x'));
+  announced.resize(FrameReader::kBufferBytes + 1);
+  for (int i = 0; i < 100; ++i) {
+    slow.push_back(std::make_unique<ClientSocket>(server.connect()));
+    slow.back()->send_raw(announced);
+  }
+  EXPECT_TRUE(
+      comes_true([&] { return server.stats().request_bytes >= 100 * FrameReader::kClaimBytes; }));
+  ClientSocket good = server.connect();
+  for (int i = 0; i < 20; ++i) {
+    good.send_frame("check " + filled(kMiB));
+    ASSERT_TRUE(good.receive_frame());
+    for (auto& peer : slow) peer->send_raw("x");
+  }
+  EXPECT_LE(server.stats().request_bytes, 32 * kMiB);
+}
+
+// They have really sent what fills the memory, and then hold it.
+TEST_P(ConnectionTest, SlowRequestsAreEndedWhenTheirMemoryIsNeeded) {
+  TestServer& server = serve({.inflight_bytes = 2 * kMiB});
+  std::vector<std::unique_ptr<ClientSocket>> slow;
+  std::string part = ClientSocket::frame(std::string(10 * kMiB, 'x'));
+  part.resize(kMiB);
+  for (int i = 0; i < 4; ++i) {
+    slow.push_back(std::make_unique<ClientSocket>(server.connect()));
+    slow.back()->send_raw(part);
+  }
+  EXPECT_TRUE(comes_true([&] { return server.stats().request_bytes >= 2 * kMiB; }));
+  ClientSocket good = server.connect();
+  good.send_frame("echo alive");
+  EXPECT_EQ(good.receive_frame(), "alive");
+  EXPECT_TRUE(comes_true([&] { return server.stats().too_slow > 0; }));
+  EXPECT_EQ(server.stats().bad_input, 0U);
+}
+
+TEST_P(ConnectionTest, SlowRequestsAreLeftAloneWhileNobodyNeedsTheirMemory) {
+  TestServer& server = serve();
+  ClientSocket slow = server.connect();
+  const std::string request = ClientSocket::frame("check " + filled(300'000));
+  slow.send_raw(request.substr(0, 200'000));
+  std::this_thread::sleep_for(milliseconds(4500));
+  slow.send_raw(request.substr(200'000));
+  EXPECT_TRUE(slow.receive_frame());
+  EXPECT_EQ(server.stats().too_slow, 0U);
+}
+
+TEST_P(ConnectionTest, SlowReadersAreDroppedWhenMemoryForAnswersIsNeeded) {
+  TestServer& server = serve();
+  ClientSocket slow = server.connect();
+  slow.send_frame("fill 30000000");
+  EXPECT_TRUE(comes_true([&] { return server.stats().answer_bytes > 1'000'000; }));
+  std::this_thread::sleep_for(milliseconds(3500));
+  EXPECT_EQ(server.connection_count(), 1U) << "nobody needs it";
+  server.need_answer_memory();
+  EXPECT_TRUE(comes_true([&] { return server.connection_count() == 0; }));
+  EXPECT_EQ(server.stats().too_slow, 1U);
+  EXPECT_TRUE(comes_true([&] { return server.stats().answer_bytes < 1'000'000; }));
+}
+
+TEST_P(ConnectionTest, GarbageFillsNoLog) {
+  TestServer& server = serve();
+  for (int i = 0; i < 60; ++i) {
+    ClientSocket client = server.connect();
+    client.send_raw("\xff\xff\xff\xfe");
+    EXPECT_TRUE(client.is_closed());
+  }
+  EXPECT_EQ(server.stats().bad_input, 60U);
+  const std::size_t line_count = log_after_end().size();
+  EXPECT_GE(line_count, 20U);
+  EXPECT_LT(line_count, 60U);
+}
+
 TEST_P(ConnectionTest, ConnectionsAboveTheLimitAreRefused) {
   TestServer& server = serve({.max_connections = 2});
   ClientSocket one = server.connect();
@@ -420,6 +526,85 @@ TEST_P(ConnectionTest, IdleConnectionsAreClosedAndWaitingOnesAreNot) {
   EXPECT_TRUE(idle.is_closed());
   server.release();
   EXPECT_EQ(waiting.receive_frame(), "a");
+}
+
+// --- Peers that vanish ---------------------------------------------------------------------------
+
+TEST_P(ConnectionTest, PeerThatGoesAwayTakesItsWaitingRequestsAlong) {
+  TestServer& server = serve();
+  {
+    ClientSocket client = server.connect();
+    for (int i = 0; i < 5; ++i) client.send_frame("wait");
+    EXPECT_TRUE(comes_true([&] { return server.handler().waiting_count() == 5; }));
+  }
+  EXPECT_TRUE(comes_true([&] { return server.connection_count() == 0; }));
+  EXPECT_EQ(server.handler().waiting_count(), 0U);
+}
+
+TEST_P(ConnectionTest, ResetTakesWaitingRequestsAlong) {
+  TestServer& server = serve();
+  ClientSocket client = server.connect();
+  client.send_frame("wait");
+  EXPECT_TRUE(comes_true([&] { return server.handler().waiting_count() == 1; }));
+  client.reset();
+  EXPECT_TRUE(comes_true([&] { return server.connection_count() == 0; }));
+  EXPECT_EQ(server.handler().waiting_count(), 0U);
+}
+
+TEST_P(ConnectionTest, PeerThatEndsItsSideIsAnsweredWithoutFurtherWaiting) {
+  TestServer& server = serve();
+  ClientSocket client = server.connect();
+  client.send_raw(ClientSocket::frame("wait a") + ClientSocket::frame("echo b"));
+  EXPECT_TRUE(comes_true([&] { return server.handler().started_count() == 2; }));
+  EXPECT_TRUE(client.is_quiet(100));
+  client.end_sending();
+  EXPECT_EQ(client.receive_frame(), "a");
+  EXPECT_EQ(client.receive_frame(), "b");
+  EXPECT_TRUE(client.is_closed());
+}
+
+// The socket is not read then, so no receive tells.
+TEST_P(ConnectionTest, PeerThatGoesAwayWhileNothingMoreIsReadIsNoticed) {
+  for (const bool resets : {false, true}) {
+    TestServer& server = serve({.connection = {.max_requests = 2}});
+    {
+      ClientSocket client = server.connect();
+      for (int i = 0; i < 50; ++i) client.send_frame("wait");
+      EXPECT_TRUE(comes_true([&] { return server.handler().waiting_count() == 2; }));
+      EXPECT_TRUE(client.is_quiet(100));
+      if (resets) client.reset();
+    }
+    EXPECT_TRUE(comes_true([&] { return server.connection_count() == 0; })) << resets;
+    EXPECT_EQ(server.handler().waiting_count(), 0U);
+  }
+}
+
+TEST_P(ConnectionTest, PeerThatTakesNoAnswersIsDroppedThoughAnotherRequestWaits) {
+  TestServer& server = serve({.connection = {.idle_timeout = milliseconds(500)}});
+  ClientSocket client = server.connect();
+  client.send_raw(ClientSocket::frame("fill 30000000") + ClientSocket::frame("wait"));
+  EXPECT_TRUE(comes_true([&] { return server.handler().waiting_count() == 1; }));
+  EXPECT_TRUE(comes_true([&] { return server.connection_count() == 0; }));
+  EXPECT_EQ(log_after_end(), std::vector<std::string>{"warning connection " + client.name() +
+                                                      ": closed: the peer does not take its answers"});
+}
+
+TEST(Listener, ItsConnectionsAskPeersWhetherTheyAreThere) {
+  const BoundListeners bound = bind_listeners({.host = "127.0.0.1"}, 1, true).value();
+  set_keepalive(bound.sockets[0], std::chrono::seconds(12));
+  ASSERT_TRUE(listen_on(bound.sockets[0], bound.address));
+  const ClientSocket client(bound.address.port);
+  const Descriptor accepted(::accept(bound.sockets[0].get(), nullptr, nullptr));
+  const auto option = [&accepted](int level, int name) {
+    int value = -1;
+    socklen_t size = sizeof(value);
+    ::getsockopt(accepted.get(), level, name, &value, &size);
+    return value;
+  };
+  EXPECT_EQ(option(SOL_SOCKET, SO_KEEPALIVE), 1);
+  EXPECT_EQ(option(IPPROTO_TCP, TCP_KEEPIDLE), 12);
+  EXPECT_EQ(option(IPPROTO_TCP, TCP_KEEPINTVL), 2);
+  EXPECT_EQ(option(IPPROTO_TCP, TCP_KEEPCNT), 3);
 }
 
 // --- Closing -------------------------------------------------------------------------------------

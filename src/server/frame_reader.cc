@@ -15,12 +15,13 @@ Unexpected ended_inside() {
 }  // namespace
 
 FrameReader::FrameReader(SocketIo& io, int socket, kafka::FrameLimits limits, RequestBudget& budget,
-                         const Clock& clock)
+                         const Clock& clock, std::uint64_t& received_bytes)
     : io_(io),
       socket_(socket),
       limits_(limits),
       budget_(budget),
       clock_(clock),
+      received_bytes_(received_bytes),
       buffer_(kBufferBytes),
       last_received_(clock.now()) {}
 
@@ -32,7 +33,7 @@ Task<Result<std::optional<ReceivedFrame>>> FrameReader::next() {
     if (*size && unread().size() >= kafka::kFrameSizeBytes + size_bytes)
       co_return co_await take_small(size_bytes);
     if (unread().size() == buffer_.capacity()) co_return co_await take_large(size_bytes);
-    if (!unread().empty() && !deadline_) expect(size_bytes);
+    if (!unread().empty() && !deadline_) deadline_ = clock_.now() + kArrivalTime;
     const Result<bool> more = co_await receive_more();
     if (!more) co_return Unexpected(more.error());
     if (!*more) co_return std::nullopt;
@@ -56,6 +57,7 @@ Task<Result<bool>> FrameReader::receive_more() {
 Task<Result<std::optional<ReceivedFrame>>> FrameReader::take_small(std::size_t size_bytes) {
   deadline_.reset();
   RequestBudget::Lease lease = co_await budget_.acquire(size_bytes);
+  co_await lease.grow(size_bytes);
   const SharedSlice bytes = SharedSlice::copy_of(unread().subspan(kafka::kFrameSizeBytes, size_bytes));
   consume(kafka::kFrameSizeBytes + size_bytes);
   co_return ReceivedFrame{.bytes = bytes, .lease = std::move(lease)};
@@ -63,41 +65,57 @@ Task<Result<std::optional<ReceivedFrame>>> FrameReader::take_small(std::size_t s
 
 // The receive buffer is full of this frame, which takes more.
 Task<Result<std::optional<ReceivedFrame>>> FrameReader::take_large(std::size_t size_bytes) {
+  deadline_.reset();  // the wait is ours, not the peer's
   RequestBudget::Lease lease = co_await budget_.acquire(size_bytes);
-  expect(size_bytes);  // the wait was ours, not the peer's
+  co_await claim(lease, std::min(size_bytes, kClaimBytes));
   AlignedBuffer frame(std::min(size_bytes, kFirstLargeBytes));
   std::size_t filled = unread().size() - kafka::kFrameSizeBytes;
   std::memcpy(frame.data(), unread().data() + kafka::kFrameSizeBytes, filled);
   consume(unread().size());
   while (filled < size_bytes) {
+    if (filled == lease.bytes()) co_await claim(lease, std::min(size_bytes - filled, kClaimBytes));
     if (filled == frame.capacity()) {
       AlignedBuffer larger(std::min(size_bytes, 2 * frame.capacity()));
       std::memcpy(larger.data(), frame.data(), filled);
       frame = std::move(larger);
     }
-    const std::size_t wanted = std::min(size_bytes, frame.capacity()) - filled;
+    const std::size_t wanted =
+        std::min({size_bytes, frame.capacity(), static_cast<std::size_t>(lease.bytes())}) - filled;
+    large_bytes_ = filled;
     const Result<std::size_t> received = co_await receive(frame.span().subspan(filled, wanted));
+    large_bytes_.reset();
     if (!received) co_return Unexpected(received.error());
     if (*received == 0) co_return ended_inside();
     filled += *received;
+    deadline_ = *deadline_ + std::chrono::nanoseconds(std::chrono::seconds(*received)) /
+                                 TransferPace::kSlowestBytesPerSecond;
   }
   deadline_.reset();
+  lease.complete();
   co_return ReceivedFrame{.bytes = std::move(frame).freeze(size_bytes), .lease = std::move(lease)};
 }
 
+// The time that this takes is not the peer's.
+Task<void> FrameReader::claim(RequestBudget::Lease& lease, std::size_t bytes) {
+  const Instant begin = clock_.now();
+  const Instant deadline = deadline_.value_or(begin + kArrivalTime);
+  deadline_.reset();
+  co_await lease.grow(bytes);
+  deadline_ = deadline + (clock_.now() - begin);
+}
+
 Task<Result<std::size_t>> FrameReader::receive(MutableBytes into) {
+  is_receiving_ = true;
   Result<std::size_t> received = co_await io_.receive(socket_, into);
+  is_receiving_ = false;
   last_received_ = clock_.now();
+  received_bytes_ += received ? *received : 0;
   co_return received;
 }
 
 void FrameReader::consume(std::size_t count) {
   begin_ += count;
   if (begin_ == end_) begin_ = end_ = 0;
-}
-
-void FrameReader::expect(std::size_t size_bytes) {
-  deadline_ = clock_.now() + kArrivalTime + std::chrono::seconds(size_bytes / kSlowestBytesPerSecond);
 }
 
 }  // namespace penstock::server

@@ -2,8 +2,8 @@
 //
 // Reads as much as there is at once, so one system call brings many small requests. A frame that does
 // not fit the receive buffer gets a buffer of its own, which the rest is received into directly: a 1
-// MiB Produce is not copied again. Memory is claimed as bytes arrive, never on the word of a size field
-// alone.
+// MiB Produce is not copied again. Memory is claimed as bytes arrive, never on the word of a size
+// field: a peer that announces 100 MiB and sends one byte a second holds what it has sent.
 //
 // Ownership: the socket, the budget and the clock must outlive it.
 // Threading: the shard's scheduler; one next() at a time.
@@ -16,6 +16,7 @@
 #include "kafka/frame.h"
 #include "server/request_budget.h"
 #include "server/socket_io.h"
+#include "server/transfer_pace.h"
 
 namespace penstock::server {
 
@@ -28,20 +29,29 @@ class FrameReader {
  public:
   // The receive buffer; pages that a quiet connection has not used yet cost nothing.
   static constexpr std::size_t kBufferBytes = 64 * kKiB;
-  // A large frame's buffer begins at most this large, and doubles as the frame arrives.
-  static constexpr std::size_t kFirstLargeBytes = 4 * kMiB;
-  // A peer has so long for a frame of which the first byte has come, and longer for a large one.
+  // A large frame's buffer begins at most this large, and doubles as the frame arrives; its pages cost
+  // nothing before.
+  static constexpr std::size_t kFirstLargeBytes = 2 * kMiB;
+  // A large frame claims so much of the budget at a time.
+  static constexpr std::size_t kClaimBytes = 256 * kKiB;
+  // A peer has so long for a frame of which the first byte has come, and longer the more of it arrives.
   static constexpr Duration kArrivalTime = std::chrono::seconds(30);
-  static constexpr std::uint64_t kSlowestBytesPerSecond = 64 * kKiB;
 
+  // `received_bytes` counts.
   FrameReader(SocketIo& io, int socket, kafka::FrameLimits limits, RequestBudget& budget,
-              const Clock& clock);
+              const Clock& clock, std::uint64_t& received_bytes);
 
   // The next frame; nothing when the peer has ended the stream behind a whole frame.
   // Errors: kCorrupt and kTooLarge when the stream cannot be followed any further; those of
   // SocketIo::receive.
   Task<Result<std::optional<ReceivedFrame>>> next();
 
+  // Whether it waits for the peer, who can be heard of only then.
+  bool is_receiving() const { return is_receiving_; }
+  // What has arrived of a large frame; nothing when there is none, or its budget is waited for.
+  std::optional<std::uint64_t> large_bytes() const {
+    return is_receiving_ ? large_bytes_ : std::nullopt;
+  }
   Instant last_received() const { return last_received_; }
 
   // Whether the peer has begun a frame and had more than enough time to complete it.
@@ -54,18 +64,21 @@ class FrameReader {
   Task<Result<bool>> receive_more();
   Task<Result<std::optional<ReceivedFrame>>> take_small(std::size_t size_bytes);
   Task<Result<std::optional<ReceivedFrame>>> take_large(std::size_t size_bytes);
-  void expect(std::size_t size_bytes);
+  Task<void> claim(RequestBudget::Lease& lease, std::size_t bytes);
 
   SocketIo& io_;
   int socket_;
   kafka::FrameLimits limits_;
   RequestBudget& budget_;
   const Clock& clock_;
+  std::uint64_t& received_bytes_;
   AlignedBuffer buffer_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   Instant last_received_;
+  bool is_receiving_ = false;
   std::optional<Instant> deadline_;  // while the peer owes the rest of a frame
+  std::optional<std::uint64_t> large_bytes_;
 };
 
 }  // namespace penstock::server

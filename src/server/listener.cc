@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -17,6 +18,9 @@ namespace {
 
 // Connections that have come in and wait to be accepted; the kernel cuts it to net.core.somaxconn.
 constexpr int kBacklog = 4096;
+
+// The kernel's own limit (MAX_TCP_KEEPIDLE).
+constexpr std::int64_t kMaxKeepaliveSeconds = 32'767;
 
 using AddressList = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
 
@@ -54,17 +58,15 @@ Error listen_error(const Address& address, int errno_value, std::string_view fla
 }
 
 // Returns an errno.
+int set_option(const Descriptor& socket, int level, int option, int value) {
+  return ::setsockopt(socket.get(), level, option, &value, sizeof(value)) == 0 ? 0 : errno;
+}
 int turn_on(const Descriptor& socket, int level, int option) {
-  const int on = 1;
-  return ::setsockopt(socket.get(), level, option, &on, sizeof(on)) == 0 ? 0 : errno;
+  return set_option(socket, level, option, 1);
 }
 
-// What accepted connections inherit: answers leave at once, and peers that vanished are noticed. Both
-// are only nice to have.
-void set_connection_options(const Descriptor& socket) {
-  turn_on(socket, IPPROTO_TCP, TCP_NODELAY);
-  turn_on(socket, SOL_SOCKET, SO_KEEPALIVE);
-}
+// What accepted connections inherit: answers leave at once. Only nice to have.
+void set_connection_options(const Descriptor& socket) { turn_on(socket, IPPROTO_TCP, TCP_NODELAY); }
 
 // Binds one socket; returns an errno. SO_REUSEPORT would let a second server of the same user share the
 // port, and half of each one's connections with it, so the first socket is bound without; it gets the
@@ -118,6 +120,18 @@ Result<void> listen_on(const Descriptor& socket, const Address& address) {
   if (::listen(socket.get(), kBacklog) != 0)
     return Unexpected(listen_error(address, errno, "--listen"));
   return {};
+}
+
+// Accepted connections inherit all of it.
+void set_keepalive(const Descriptor& listener, Duration quiet_time) {
+  constexpr int kQuestions = 3;
+  constexpr int kShareOfQuietTime = 6;
+  const auto quiet_s = std::chrono::ceil<std::chrono::seconds>(quiet_time).count();
+  const int quiet = static_cast<int>(std::min<std::int64_t>(quiet_s, kMaxKeepaliveSeconds));
+  turn_on(listener, SOL_SOCKET, SO_KEEPALIVE);
+  set_option(listener, IPPROTO_TCP, TCP_KEEPIDLE, std::max(1, quiet));
+  set_option(listener, IPPROTO_TCP, TCP_KEEPINTVL, std::max(1, quiet / kShareOfQuietTime));
+  set_option(listener, IPPROTO_TCP, TCP_KEEPCNT, kQuestions);
 }
 
 std::string peer_name(int socket) {

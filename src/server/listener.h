@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "disk/descriptor.h"
 #include "server/address.h"
+#include "task/clock.h"
 
 namespace penstock::server {
 
@@ -26,6 +27,11 @@ Result<BoundListeners> bind_listeners(const Address& address, std::size_t count,
 
 // Lets connections come in. Errors: as above.
 Result<void> listen_on(const Descriptor& socket, const Address& address);
+
+// When a peer on one of the listener's connections is asked whether it is still there: after so long
+// without a word from it, and then each sixth of that, at least a second apart. The connection of one
+// that has not answered three times ends with ETIMEDOUT. Before listen_on().
+void set_keepalive(const Descriptor& listener, Duration quiet_time);
 
 // "127.0.0.1:51234", for log lines.
 std::string peer_name(int socket);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <span>
 #include <string_view>
 
@@ -29,16 +30,38 @@ class Samples {
   std::string_view name_;
 };
 
-// A value in a label, with what is special escaped.
+// How many bytes the character at the beginning of `text` takes; 0 when it is not UTF-8 (RFC 3629).
+std::size_t character_bytes(std::string_view text) {
+  const auto byte = [&text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned lead = byte(0);
+  if (lead < 0x80) return 1;
+  const std::size_t bytes = lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
+  if (bytes == 0 || text.size() < bytes) return 0;
+  for (std::size_t i = 1; i < bytes; ++i) {
+    if ((byte(i) & 0xC0U) != 0x80) return 0;
+  }
+  const unsigned second = byte(1);
+  const bool is_overlong = (lead == 0xE0 && second < 0xA0) || (lead == 0xF0 && second < 0x90);
+  const bool is_no_character = (lead == 0xED && second > 0x9F) || (lead == 0xF4 && second > 0x8F);
+  return is_overlong || is_no_character ? 0 : bytes;
+}
+
+// A value in a label, with what is special escaped. Clients choose the names of groups: one that is not
+// UTF-8 would make the whole text unreadable.
 std::string label_value(std::string_view value) {
   std::string escaped;
-  for (const char c : value) {
-    if (c == '\n') {
+  while (!value.empty()) {
+    const std::size_t bytes = character_bytes(value);
+    const char first = value[0];
+    if (bytes == 0) {
+      escaped += fmt::format("\\\\x{:02x}", static_cast<unsigned char>(first));
+    } else if (first == '\n') {
       escaped += "\\n";
-      continue;
+    } else {
+      if (first == '\\' || first == '"') escaped.push_back('\\');
+      escaped += value.substr(0, bytes);
     }
-    if (c == '\\' || c == '"') escaped.push_back('\\');
-    escaped.push_back(c);
+    value.remove_prefix(std::max<std::size_t>(bytes, 1));
   }
   return escaped;
 }
@@ -147,8 +170,7 @@ void write_errors(const Shard& shard, const std::string& label, Samples& samples
   }
 }
 
-void write_commit_latency(const Shard& shard, const std::string& label, Samples& samples) {
-  const LatencyHistogram& histogram = shard.log.commit_latency;
+void write_histogram(const LatencyHistogram& histogram, const std::string& label, Samples& samples) {
   constexpr double kMicrosecondsPerSecond = 1e6;
   std::uint64_t below = 0;
   for (std::size_t i = 0; i < LatencyHistogram::kBoundsUs.size(); ++i) {
@@ -159,6 +181,21 @@ void write_commit_latency(const Shard& shard, const std::string& label, Samples&
   samples.add(label + ",le=\"+Inf\"", histogram.count(), "_bucket");
   samples.add(label, seconds(histogram.sum()), "_sum");
   samples.add(label, histogram.count(), "_count");
+}
+
+void write_stages(const Shard& shard, const std::string& label, Samples& samples) {
+  write_histogram(shard.log.queue_latency, label + ",stage=\"queue\"", samples);
+  if (shard.ring) write_histogram(shard.ring->submit_latency, label + ",stage=\"submit\"", samples);
+  write_histogram(shard.log.device_latency, label + ",stage=\"device\"", samples);
+  write_histogram(shard.log.ack_latency, label + ",stage=\"ack\"", samples);
+}
+
+void write_lags(const ServerStats& server, const AllShardStats&, Samples& samples) {
+  for (const broker::PartitionLag& lag : server.lags.lags) {
+    samples.add(fmt::format("group=\"{}\",topic=\"{}\",partition=\"{}\"", label_value(lag.group),
+                            label_value(lag.topic), lag.partition),
+                lag.messages);
+  }
 }
 
 template <typename Ring>
@@ -201,8 +238,12 @@ constexpr Metric kServerMetrics[] = {
                  "What it cut off: parts of commits that were never acknowledged."),
     SERVER_GAUGE("penstock_recovery_findings", "", server.recovery.findings.size(),
                  "Damage that it found; each is in the log."),
-    SERVER_COUNT("penstock_catalog_writes_total", catalog.writes,
-                 "Changes of the catalog (consumer groups, committed offsets) that are durable."),
+    SERVER_GAUGE("penstock_uring_worker_threads", "", server.kernel_worker_count,
+                 "Threads that the kernel has started for this process to carry out operations that "
+                 "io_uring could not (io-wq): more than a few say that it punts."),
+    SERVER_COUNT(
+        "penstock_catalog_writes_total", catalog.writes,
+        "Changes of the catalog (topics, consumer groups, committed offsets) that are durable."),
     SERVER_COUNT("penstock_catalog_syncs_total", catalog.syncs,
                  "What they took: changes that wait share a sync."),
     SERVER_COUNT("penstock_catalog_failed_writes_total", catalog.failed_writes,
@@ -216,8 +257,9 @@ constexpr Metric kLogMetrics[] = {
              write_partitions),
     GAUGE("penstock_log_bytes", "bytes", partitions.bytes, "Data of all segments."),
     COUNT("penstock_appends_total", "", log.appends, "Record batches taken in."),
+    COUNT("penstock_appended_records_total", "", log.appended_records, "Records in them."),
     COUNT("penstock_appended_bytes_total", "bytes", log.appended_bytes,
-          "Of them, as producers sent them."),
+          "Of the batches, as producers sent them."),
     COUNT("penstock_memory_acknowledged_appends_total", "", log.memory_acknowledged,
           "Of the appends: acknowledged before they were on the device (topics with commit=batch)."),
     COUNT("penstock_refused_appends_total", "", log.refused_appends,
@@ -229,8 +271,11 @@ constexpr Metric kLogMetrics[] = {
           "The part of committed bytes that is record batches."),
     COUNT("penstock_pad_bytes_total", "bytes", log.pad_bytes,
           "The part of committed bytes that only fills blocks."),
-    of_shard("penstock_commit_latency_seconds", Type::kHistogram, "seconds", "shard, le",
-             "From a commit's write until it is durable.", write_commit_latency),
+    of_shard("penstock_stage_seconds", Type::kHistogram, "seconds", "shard, stage, le",
+             "What commits take: queue (from the first batch in it until its write begins), submit "
+             "(handing operations to the kernel, once for each time; io_uring only), device (from its "
+             "write until it is durable), ack (from there until it is acknowledged, in its order).",
+             write_stages),
     COUNT("penstock_failed_commits_total", "", log.failed_commits, "Commits whose write failed."),
     COUNT("penstock_fences_total", "", log.fences,
           "Times that a failed write made a partition refuse appends."),
@@ -309,6 +354,19 @@ constexpr Metric kServingMetrics[] = {
           "Connections that were taken."),
     COUNT("penstock_connections_refused_total", "", connections.refused,
           "Connections closed at once because there were too many."),
+    COUNT("penstock_received_bytes_total", "bytes", connections.received_bytes,
+          "Bytes that clients have sent."),
+    COUNT("penstock_sent_bytes_total", "bytes", connections.sent_bytes,
+          "Bytes that were sent to them."),
+    GAUGE("penstock_request_bytes", "bytes", connections.request_bytes,
+          "Requests in memory (server.inflight_bytes_per_shard)."),
+    GAUGE("penstock_response_bytes", "bytes", connections.answer_bytes,
+          "Responses in memory (server.unsent_bytes_per_shard)."),
+    COUNT("penstock_connections_closed_for_input_total", "", connections.bad_input,
+          "Connections closed because what they sent could not be followed."),
+    COUNT("penstock_connections_closed_as_slow_total", "", connections.too_slow,
+          "Connections closed because a request took too long to arrive, or responses were not taken, "
+          "or either came slowly while memory was short."),
     of_shard("penstock_requests_total", Type::kCounter, "", "shard, api",
              "Requests, by Kafka's name of the API.", write_requests),
     of_shard("penstock_request_errors_total", Type::kCounter, "", "shard, api, class",
@@ -325,6 +383,16 @@ constexpr Metric kServingMetrics[] = {
           "Of them, those that had to make room for others (broker.max_fetch_sessions)."),
     COUNT("penstock_incremental_fetches_total", "", broker.fetch_sessions.incremental_fetches,
           "Fetch requests within sessions."),
+    COUNT("penstock_fetched_batches_total", "", broker.fetched_batches,
+          "Record batches in answers to Fetch."),
+    COUNT("penstock_fetched_bytes_total", "bytes", broker.fetched_bytes, "Bytes of them."),
+    GAUGE("penstock_waiting_requests", "", broker.waiting_requests,
+          "Requests that wait for something to happen: Fetch for messages, JoinGroup and SyncGroup for "
+          "other members."),
+    GAUGE("penstock_waiting_request_bytes", "bytes", broker.waiting_bytes, "Bytes of them."),
+    COUNT("penstock_refused_waits_total", "", broker.refused_waits,
+          "Requests that would have waited and found no place (server.waiting_requests_per_connection, "
+          "_per_shard, server.waiting_bytes_per_shard)."),
     COUNT("penstock_refused_requests_total", "", broker.refused_requests,
           "Requests that could not be followed; their connection was closed."),
 };
@@ -336,6 +404,13 @@ constexpr Metric kGroupMetrics[] = {
     GAUGE("penstock_committed_offsets", "", groups.offsets,
           "Offsets that groups have committed and that are kept."),
     COUNT("penstock_offset_commits_total", "", groups.commits, "Requests to commit offsets."),
+    of_server("penstock_group_lag", "group, topic, partition",
+              "Messages between what a group has committed for a partition and the partition's end. At "
+              "most admin.lag_partitions of them, the first by shard and name.",
+              write_lags),
+    SERVER_GAUGE("penstock_group_lag_left_out", "", server.lags.left_out,
+                 "Partitions that groups have committed for and that are not among these: too many, or "
+                 "not there any more."),
 };
 
 constexpr Metric kTransactionMetrics[] = {
@@ -366,6 +441,10 @@ constexpr Metric kLoopMetrics[] = {
     RING_COUNT("penstock_uring_operations_total", submitted_count, "Operations handed to it."),
     RING_COUNT("penstock_uring_queue_full_total", queue_full_count,
                "Operations that found its queue full."),
+    RING_COUNT("penstock_uring_punted_total", forced_async_count,
+               "Operations that the server gave to the kernel's worker threads (io-wq), because they "
+               "had been turned away; what the kernel moves there by itself shows only in "
+               "penstock_uring_worker_threads."),
     RING_COUNT("penstock_uring_turned_away_total", turned_away_count,
                "Operations that the kernel turned away; they were made again."),
 };

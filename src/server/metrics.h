@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/group_lag.h"
 #include "catalog/rocks_catalog.h"
 #include "log/recovery.h"
 #include "server/shard_stats.h"
@@ -30,6 +31,8 @@ struct ServerStats {
   Duration start_took{};           // until clients could connect
   log::RecoveryReport recovery{};  // of the start
   catalog::RocksCatalogStats catalog{};
+  broker::GroupLags lags{};
+  std::size_t kernel_worker_count = 0;  // see count_kernel_workers
 };
 
 // By shard; nothing for one that did not answer in time.

@@ -21,9 +21,9 @@ ShardStats some_stats() {
   ShardStats stats;
   stats.ring.emplace();
   stats.log.commits = 3;
-  stats.log.commit_latency.add(std::chrono::microseconds(70));
-  stats.log.commit_latency.add(std::chrono::microseconds(300));
-  stats.log.commit_latency.add(std::chrono::seconds(60));
+  stats.log.device_latency.add(std::chrono::microseconds(70));
+  stats.log.device_latency.add(std::chrono::microseconds(300));
+  stats.log.device_latency.add(std::chrono::seconds(60));
   stats.partitions.fenced = 2;
   return stats;
 }
@@ -32,6 +32,7 @@ std::string text_of(AllShardStats shards) {
   ServerStats server;
   server.version = "1 \"quoted\" \\ and\nbroken";
   server.io_mode = "direct";
+  server.lags.lags.push_back({"caf\u00e9 \xff \"x\"", "t", 3, 9});
   return metrics_text(server, shards);
 }
 
@@ -85,18 +86,21 @@ TEST(Metrics, TheTextIsOfTheFormat) {
       EXPECT_TRUE(samples.insert(line.substr(0, space)).second) << line << " comes twice";
     }
   }
+  EXPECT_TRUE(text.contains(
+      "penstock_group_lag{group=\"caf\u00e9 \\\\xff \\\"x\\\"\",topic=\"t\",partition=\"3\"} 9"))
+      << text;
   EXPECT_TRUE(text.contains("penstock_info{version=\"1 \\\"quoted\\\" \\\\ and\\nbroken\",io_mode="));
 }
 
 TEST(Metrics, AHistogramCountsUpToItsEnd) {
   const std::string text = text_of({some_stats()});
-  const std::string name = "penstock_commit_latency_seconds";
-  EXPECT_TRUE(text.contains(name + "_bucket{shard=\"0\",le=\"5e-05\"} 0\n")) << text;
-  EXPECT_TRUE(text.contains(name + "_bucket{shard=\"0\",le=\"0.0001\"} 1\n"));
-  EXPECT_TRUE(text.contains(name + "_bucket{shard=\"0\",le=\"0.0005\"} 2\n"));
-  EXPECT_TRUE(text.contains(name + "_bucket{shard=\"0\",le=\"10\"} 2\n"));
-  EXPECT_TRUE(text.contains(name + "_bucket{shard=\"0\",le=\"+Inf\"} 3\n"));
-  EXPECT_TRUE(text.contains(name + "_count{shard=\"0\"} 3\n"));
+  const std::string name = "penstock_stage_seconds";
+  EXPECT_TRUE(text.contains(name + "_bucket{shard=\"0\",stage=\"device\",le=\"5e-05\"} 0\n")) << text;
+  EXPECT_TRUE(text.contains(name + "_bucket{shard=\"0\",stage=\"device\",le=\"0.0001\"} 1\n"));
+  EXPECT_TRUE(text.contains(name + "_bucket{shard=\"0\",stage=\"device\",le=\"0.0005\"} 2\n"));
+  EXPECT_TRUE(text.contains(name + "_bucket{shard=\"0\",stage=\"device\",le=\"10\"} 2\n"));
+  EXPECT_TRUE(text.contains(name + "_bucket{shard=\"0\",stage=\"device\",le=\"+Inf\"} 3\n"));
+  EXPECT_TRUE(text.contains(name + "_count{shard=\"0\",stage=\"device\"} 3\n"));
 }
 
 TEST(Metrics, AShardThatDidNotAnswerIsReported) {

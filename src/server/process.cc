@@ -7,6 +7,10 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <system_error>
 
 #include "base/assert.h"
 #include "base/units.h"
@@ -38,6 +42,17 @@ void raise_descriptor_limit() {
   limit.rlim_cur = limit.rlim_max;
   if (::setrlimit(RLIMIT_NOFILE, &limit) != 0)
     spdlog::warn("cannot raise the limit of open files (ulimit -n)");
+}
+
+std::size_t count_kernel_workers() {
+  std::size_t count = 0;
+  std::error_code ignored;  // a thread can end while it is looked at
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task", ignored)) {
+    std::string name;
+    std::getline(std::ifstream(thread.path() / "comm"), name);
+    if (name.starts_with("iou-wrk-")) ++count;
+  }
+  return count;
 }
 
 void tune_allocator() {

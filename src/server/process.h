@@ -4,12 +4,17 @@
 #pragma once
 
 #include <csignal>
+#include <cstddef>
 #include <string_view>
 
 namespace penstock::server {
 
 // Raises the limit of open files as far as it may be raised.
 void raise_descriptor_limit();
+
+// The threads that the kernel has started for this process because operations of its io_urings could
+// not be queued (io-wq). Any thread.
+std::size_t count_kernel_workers();
 
 // Keeps buffers of a few MiB on the heap: by default glibc maps and unmaps each, and the kernel clears
 // every page of every request again.

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <optional>
-#include <string>
 
 #include "base/aligned_buffer.h"
 #include "base/error.h"
+#include "broker/client.h"
 #include "kafka/byte_chain.h"
 #include "task/task.h"
 
@@ -17,9 +17,10 @@ class RequestHandler {
 
   // Answers one request frame (without its size); nothing for a request that gets no answer. Called in
   // the order of arrival, again before earlier calls have ended. Errors: the connection cannot go on;
-  // the message is for the log. `client_host` is the other side's address.
+  // the message is for the log. `client` is the connection; when it has gone, handlers do not wait for
+  // anything any more that may not come.
   virtual Task<Result<std::optional<kafka::ByteChain>>> handle(SharedSlice frame,
-                                                               std::string client_host) = 0;
+                                                               broker::Client& client) = 0;
 };
 
 }  // namespace penstock::server

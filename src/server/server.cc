@@ -188,9 +188,11 @@ Result<void> Server::open_admin_port() {
   AdminTarget target;
   for (const auto& shard : shards_) {
     Shard* const asked_shard = shard.get();
-    target.shards.push_back({.scheduler = &shard->scheduler(),
-                             .stats = [asked_shard] { return asked_shard->stats(); },
-                             .broker_stats = [asked_shard] { return asked_shard->broker_stats(); }});
+    target.shards.push_back(
+        {.scheduler = &shard->scheduler(),
+         .stats = [asked_shard] { return asked_shard->stats(); },
+         .broker_stats = [asked_shard] { return asked_shard->broker_stats(); },
+         .lags = [asked_shard](std::size_t limit) { return asked_shard->lags(limit); }});
   }
   target.catalog_stats = [this] { return catalog_->stats(); };
   broker::Controller& controller = shards_.front()->broker().controller();
@@ -198,7 +200,9 @@ Result<void> Server::open_admin_port() {
   target.reopen = [&controller](std::string topic, std::optional<std::int32_t> partition) {
     return controller.reopen(std::move(topic), partition);
   };
-  Result<std::unique_ptr<AdminPort>> port = AdminPort::start(*asked, std::move(target));
+  AdminPortOptions options;
+  options.lag_partitions = config_.lag_partitions;
+  Result<std::unique_ptr<AdminPort>> port = AdminPort::start(*asked, std::move(target), options);
   if (!port) return Unexpected(port.error());
   admin_ = std::move(*port);
   spdlog::info("admin port on http://{}", to_string(admin_->address()));
@@ -279,9 +283,10 @@ std::string Server::banner() const {
   Address nearby = address_;
   if (nearby.is_wildcard()) nearby.host = "127.0.0.1";
   const std::string target = to_string(nearby);
-  const std::string admin_line = admin_ ? fmt::format("admin: http://{} (/metrics, /livez, /readyz)\n",
-                                                      to_string(admin_->address()))
-                                        : "";
+  const std::string admin_line =
+      admin_ ? fmt::format("admin: http://{} (/metrics, /livez, /readyz, /startupz)\n",
+                           to_string(admin_->address()))
+             : "";
   return fmt::format(
       "penstock {}\n"
       "data: {} ({} topics, {} partitions)\n"

@@ -24,6 +24,7 @@ std::uint64_t random_seed() {
 AcceptorLimits limits_of(const Config& config) {
   return {.max_connections = config.max_connections,
           .inflight_bytes = config.inflight_bytes_per_shard,
+          .keepalive_time = config.keepalive_time,
           .connection = {.max_request_bytes = config.max_request_bytes,
                          .max_requests = config.max_requests_per_connection,
                          .inflight_bytes = config.inflight_bytes_per_connection,
@@ -95,7 +96,8 @@ Shard::Shard(ShardReactor reactor, DiskStack& stack, catalog::Catalog& catalog, 
               catalog, settings, config.data_directory, index),
       handler_(broker_),
       io_(make_socket_io(scheduler_, reactor_)),
-      acceptor_(scheduler_, *io_, std::move(listener), handler_, limits_of(config)) {}
+      acceptor_(scheduler_, *io_, std::move(listener), handler_, broker_.answers(), limits_of(config)) {
+}
 
 Shard::~Shard() { stop_thread(); }
 

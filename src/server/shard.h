@@ -16,6 +16,7 @@
 #include "base/block_heap.h"
 #include "base/random.h"
 #include "broker/broker.h"
+#include "broker/group_lag.h"
 #include "disk/disk_stack.h"
 #include "log/segment_pool.h"
 #include "server/acceptor.h"
@@ -49,6 +50,8 @@ class Shard {
   // What it has counted, at one moment, but for the partitions, which take longer.
   Task<ShardStats> stats();
   Task<broker::BrokerStats> broker_stats();
+  // Of this shard's consumer groups. Asks the other shards.
+  Task<broker::GroupLags> lags(std::size_t limit) { return broker::lags_of_groups(broker_, limit); }
 
   Scheduler& scheduler() { return scheduler_; }
   Disk& disk() { return *disk_; }
@@ -62,8 +65,8 @@ class Shard {
    public:
     explicit BrokerHandler(broker::Broker& broker) : broker_(broker) {}
     Task<Result<std::optional<kafka::ByteChain>>> handle(SharedSlice frame,
-                                                         std::string client_host) override {
-      return broker_.handle(std::move(frame), std::move(client_host));
+                                                         broker::Client& client) override {
+      return broker_.handle(std::move(frame), client);
     }
 
    private:

@@ -12,16 +12,11 @@
 #include "log/log_stats.h"
 #include "log/segment_cache.h"
 #include "log/segment_pool.h"
+#include "server/connection_stats.h"
 #include "task/loop_watch.h"
 #include "transaction/coordinator.h"
 
 namespace penstock::server {
-
-struct ConnectionStats {
-  std::uint64_t open = 0;
-  std::uint64_t accepted = 0;
-  std::uint64_t refused = 0;  // there were too many
-};
 
 struct ShardStats {
   LoopWatch::Stats loop;

@@ -2,13 +2,11 @@
 // parsed by the real code, and made again by it, byte for byte.
 #include <gtest/gtest.h>
 
-#include "kafka/testing/doc_example.h"
+#include "base/testing/doc_example.h"
 #include "transaction/records.h"
 
 namespace penstock::transaction {
 namespace {
-
-using kafka::testing::doc_example;
 
 TEST(CatalogFormat, TheDocumentsTransactionIsReadAndMadeAgain) {
   EXPECT_EQ(*decode_transaction_key(doc_example("transaction-key")), "pay");

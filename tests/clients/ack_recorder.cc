@@ -14,12 +14,12 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
 
 #include "ack_ledger.h"
+#include "rdkafka_client.h"
 
 namespace penstock::tests {
 namespace {
@@ -27,48 +27,6 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr int kExitBrokenPromise = 3;
-
-struct KafkaDeleter {
-  void operator()(rd_kafka_t* client) const { rd_kafka_destroy(client); }
-};
-using Kafka = std::unique_ptr<rd_kafka_t, KafkaDeleter>;
-
-struct TopicDeleter {
-  void operator()(rd_kafka_topic_t* topic) const { rd_kafka_topic_destroy(topic); }
-};
-using KafkaTopic = std::unique_ptr<rd_kafka_topic_t, TopicDeleter>;
-
-class Settings {
- public:
-  Settings() : conf_(rd_kafka_conf_new()) {}
-  ~Settings() {
-    if (conf_ != nullptr) rd_kafka_conf_destroy(conf_);
-  }
-  Settings(const Settings&) = delete;
-  Settings& operator=(const Settings&) = delete;
-
-  void set(const char* key, const std::string& value) {
-    char error[512];
-    if (rd_kafka_conf_set(conf_, key, value.c_str(), error, sizeof(error)) != RD_KAFKA_CONF_OK) {
-      throw std::runtime_error(fmt::format("librdkafka: {}", error));
-    }
-  }
-  rd_kafka_conf_t* get() { return conf_; }
-
-  Kafka make_client(rd_kafka_type_t type) {
-    char error[512];
-    rd_kafka_t* client = rd_kafka_new(type, conf_, error, sizeof(error));
-    if (client == nullptr) throw std::runtime_error(fmt::format("librdkafka: {}", error));
-    conf_ = nullptr;  // the client's now
-    return Kafka(client);
-  }
-
- private:
-  rd_kafka_conf_t* conf_;
-};
-
-// Connection failures are what the kill test makes on purpose; they are no news.
-void ignore_log(const rd_kafka_t*, int, const char*, const char*) {}
 
 volatile std::sig_atomic_t stop_requested = 0;
 

@@ -242,7 +242,7 @@ class GroupTest(harness.ServerTestCase):
         member = self.member(client_id="worker")
         self.wait_for_all_values(member)
         harness.wait_until(lambda: self.committed() == {p: 10 for p in range(PARTITIONS)}, 10, "the commits")
-        self.assertRegex(self.penstock_group("list").stdout, rf"(?m)^{self.name} +Stable +consumer$")
+        self.assertRegex(self.penstock_group("list").stdout, rf"(?m)^{self.name} +Stable +consumer +classic$")
         described = json.loads(self.penstock_group("describe", self.name, "--json").stdout)
         self.assertEqual((described["state"], described["protocol"]), ("Stable", "range"))
         self.assertEqual([m["client_id"] for m in described["members"]], ["worker"])

@@ -231,3 +231,20 @@ def run(command, timeout_s=120, stdin=b"", check=True):
         raise AssertionError(f"{' '.join(map(str, command))} ended with {done.returncode}:\n"
                              f"{done.stderr.decode(errors='replace')[-2000:]}")
     return done.stdout
+
+
+def run_client(name, command, timeout_s, **environment):
+    """Runs a client's own tests, which take HOST:PORT as their last word, against a new server; they print what they
+    find as they go. Returns the exit code for this process."""
+    with Workspace(name) as workspace:
+        # What members of the new group protocol cannot ask for themselves.
+        server = workspace.server("--shards", 2, "--set", "groups.initial_rebalance_delay=300ms",
+                                  "--set", "groups.consumer_session_timeout=6s",
+                                  "--set", "groups.consumer_heartbeat_interval=300ms")
+        server.start()
+        done = subprocess.run(dying_with_parent([*command, server.address]), env=os.environ | environment,
+                              timeout=timeout_s)
+        server.assert_runs()
+        assert done.returncode == 0, f"the tests of {name} ended with {done.returncode}"
+        server.stop_cleanly()
+    return 0

@@ -67,6 +67,11 @@ struct BackgroundAnswer {
   const Response* operator->() const { return &***outcome; }
 };
 
+// What outlives a machine: the disk's contents and the catalog's.
+struct BrokerStorage : SimStorage {
+  catalog::testing::MemoryCatalogStorage catalog;
+};
+
 struct BrokerMachineOptions {
   std::size_t shard_count = 1;
   SimDiskOptions disk{};
@@ -76,12 +81,10 @@ struct BrokerMachineOptions {
 
 class BrokerMachine : public SimMachine {
  public:
-  // What groups have said outlives the machine only in a `catalog` of the test's own.
-  explicit BrokerMachine(SimStorage& storage, BrokerMachineOptions options = {},
-                         catalog::testing::MemoryCatalogStorage* catalog = nullptr)
+  explicit BrokerMachine(BrokerStorage& storage, BrokerMachineOptions options = {})
       : SimMachine(prepared(storage, options.shard_count), options.disk),
         settings_(options.settings),
-        catalog_(catalog == nullptr ? own_catalog_ : *catalog) {
+        catalog_(storage.catalog) {
     log::SegmentPoolOptions pool_options{.ready_files = 0,
                                          .smallest_bytes = options.smallest_segment_bytes};
     std::vector<Peer> peers;
@@ -137,23 +140,33 @@ class BrokerMachine : public SimMachine {
   Result<std::optional<typename Request::Response>> try_ask(const Request& request,
                                                             std::int16_t version,
                                                             std::size_t shard = 0) {
-    return scheduler.run(exchange<Request>(frame_of(request, version), version, shard));
+    return scheduler.run(exchange<Request>(frame_of(request, version), version, shard, client(shard)));
   }
   // `background` must stay until the answer is there.
   template <typename Request>
   void start_asking(BackgroundAnswer<typename Request::Response>& background, const Request& request,
                     std::int16_t version, std::size_t shard = 0) {
-    scheduler.spawn(exchange_beside<Request>(background, frame_of(request, version), version, shard));
+    start_asking(background, request, version, shard, client(shard));
+  }
+  // On a connection of its own.
+  template <typename Request>
+  void start_asking(BackgroundAnswer<typename Request::Response>& background, const Request& request,
+                    std::int16_t version, std::size_t shard, Client& asker) {
+    scheduler.spawn(
+        exchange_beside<Request>(background, frame_of(request, version), version, shard, asker));
   }
   Result<std::optional<kafka::ByteChain>> handle(ByteView frame) {
-    return scheduler.run(broker().handle(SharedSlice::copy_of(frame), kClientHost));
+    return scheduler.run(broker().handle(SharedSlice::copy_of(frame), client(0)));
   }
+  // The connection of those who have none of their own.
+  Client& client(std::size_t shard) { return shards_[shard]->client; }
 
   void sleep(Duration delay) { scheduler.run(sleep_for(scheduler, delay)); }
 
   // Dies; what is left unwinds.
   void die(SimCrash how) {
     disk.crash(how);
+    catalog_.fail_with(Error(ErrorCode::kIo, "the machine is dead"));
     (void)stop();
   }
 
@@ -226,6 +239,7 @@ class BrokerMachine : public SimMachine {
     Random random;
     log::SegmentPool pool;
     Broker broker;
+    Client client{.host = kClientHost};
   };
 
   static std::string pool_directory(std::size_t shard) {
@@ -245,9 +259,9 @@ class BrokerMachine : public SimMachine {
   template <typename Request>
   Task<Result<std::optional<typename Request::Response>>> exchange(SharedSlice frame,
                                                                    std::int16_t version,
-                                                                   std::size_t shard) {
+                                                                   std::size_t shard, Client& asker) {
     using Answer = std::optional<typename Request::Response>;
-    auto answered = co_await broker(shard).handle(std::move(frame), kClientHost);
+    auto answered = co_await broker(shard).handle(std::move(frame), asker);
     if (!answered) co_return Unexpected(answered.error());
     if (!*answered) co_return Answer();
     answers_.push_back((*answered)->flatten());
@@ -258,8 +272,9 @@ class BrokerMachine : public SimMachine {
   }
   template <typename Request>
   Task<void> exchange_beside(BackgroundAnswer<typename Request::Response>& background,
-                             SharedSlice frame, std::int16_t version, std::size_t shard) {
-    background.outcome = co_await exchange<Request>(std::move(frame), version, shard);
+                             SharedSlice frame, std::int16_t version, std::size_t shard,
+                             Client& asker) {
+    background.outcome = co_await exchange<Request>(std::move(frame), version, shard, asker);
   }
   static Task<void> sleep_for(Scheduler& scheduler, Duration delay) {
     co_await scheduler.sleep_for(delay);
@@ -269,7 +284,6 @@ class BrokerMachine : public SimMachine {
   static constexpr const char* kClientHost = "/192.0.2.1";
 
   Settings settings_;
-  catalog::testing::MemoryCatalogStorage own_catalog_;
   catalog::testing::MemoryCatalog catalog_;
   log::testing::Reports reports_;
   std::vector<std::unique_ptr<Shard>> shards_;

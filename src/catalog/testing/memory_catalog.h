@@ -22,23 +22,39 @@ class MemoryCatalog final : public Catalog {
       : storage_(storage), latency_(latency) {}
 
   Task<Result<void>> write(Scheduler& home, Change change) override {
+    if (change.empty()) co_return Result<void>();
     ++write_count_;
     co_await home.sleep_for(latency_);
-    if (failure_) co_return Unexpected(*failure_);
-    for (const Change::Step& step : change.steps()) apply(step);
+    const bool fails = failure_ && writes_until_failure_ == 0;
+    if (writes_until_failure_ > 0) --writes_until_failure_;
+    if (!fails || is_failure_late_) {
+      for (const Change::Step& step : change.steps()) apply(step);
+    }
+    if (fails) co_return Unexpected(*failure_);
     co_return Result<void>();
   }
 
   Task<Result<std::vector<Entry>>> scan(Scheduler& home, std::string prefix) override {
     co_await home.sleep_for(latency_);
-    if (failure_) co_return Unexpected(*failure_);
+    if (failure_ && writes_until_failure_ == 0 && !is_failure_late_) co_return Unexpected(*failure_);
     std::vector<Entry> entries;
     for (const auto& [key, value] : range(prefix)) entries.push_back({key, value});
     co_return entries;
   }
 
-  // From now on every call fails like this; nothing: they succeed again.
-  void fail_with(std::optional<Error> failure) { failure_ = std::move(failure); }
+  // From now on, or `after_writes` more writes, every call fails like this; nothing: they succeed
+  // again.
+  void fail_with(std::optional<Error> failure, std::uint64_t after_writes = 0) {
+    failure_ = std::move(failure);
+    writes_until_failure_ = after_writes;
+    is_failure_late_ = false;
+  }
+  // Every write fails like this, and takes effect all the same.
+  void fail_late_with(Error failure) {
+    failure_ = std::move(failure);
+    writes_until_failure_ = 0;
+    is_failure_late_ = true;
+  }
   std::uint64_t write_count() const { return write_count_; }
 
  private:
@@ -62,6 +78,8 @@ class MemoryCatalog final : public Catalog {
   MemoryCatalogStorage& storage_;
   Duration latency_;
   std::optional<Error> failure_;
+  std::uint64_t writes_until_failure_ = 0;
+  bool is_failure_late_ = false;
   std::uint64_t write_count_ = 0;
 };
 

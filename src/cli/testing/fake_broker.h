@@ -1,4 +1,4 @@
-// FakeBroker: a Kafka broker of a few lines, for tests of the client: one thread, one connection at a
+// FakeBroker: a Kafka broker of a few lines, for tests of the client: one thread, one request at a
 // time.
 //
 // Answers ApiVersions itself, as a broker of a chosen age; everything else is for the test's handler.
@@ -28,7 +28,7 @@ namespace penstock::cli {
 
 class FakeBroker {
  public:
-  // What to answer: a whole response frame, or nothing, which closes the connection.
+  // What to answer: a whole response frame; an empty one sends nothing; nullopt closes the connection.
   using Handler = std::function<std::optional<std::vector<std::byte>>(const kafka::RequestFrame&)>;
 
   struct Options {
@@ -75,22 +75,23 @@ class FakeBroker {
   static constexpr int kPollMs = 10;
 
   void serve() {
+    std::vector<Descriptor> connections;
     while (!stopping_) {
-      if (!is_readable(listener_)) continue;
-      const Descriptor connection(::accept(listener_.get(), nullptr, nullptr));
-      while (!stopping_ && answer_one(connection)) {
+      std::vector<pollfd> waiting = {{.fd = listener_.get(), .events = POLLIN, .revents = 0}};
+      for (const Descriptor& connection : connections)
+        waiting.push_back({.fd = connection.get(), .events = POLLIN, .revents = 0});
+      if (::poll(waiting.data(), waiting.size(), kPollMs) <= 0) continue;
+      for (std::size_t i = connections.size(); i > 0; --i) {
+        if (waiting[i].revents != 0 && !answer_one(connections[i - 1]))
+          connections.erase(connections.begin() + static_cast<std::ptrdiff_t>(i - 1));
       }
+      if (waiting[0].revents != 0)
+        connections.emplace_back(::accept(listener_.get(), nullptr, nullptr));
     }
-  }
-
-  static bool is_readable(const Descriptor& socket) {
-    pollfd waiting{.fd = socket.get(), .events = POLLIN, .revents = 0};
-    return ::poll(&waiting, 1, kPollMs) > 0;
   }
 
   // False when the connection has ended.
   bool answer_one(const Descriptor& connection) {
-    if (!is_readable(connection)) return true;
     std::vector<std::byte> size_field(kafka::kFrameSizeBytes);
     if (!receive(connection, size_field)) return false;
     if (!options_.raw_answer.empty()) {

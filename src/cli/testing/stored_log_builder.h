@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "base/testing/temp_directory.h"
+#include "broker/topic_table.h"
+#include "catalog/rocks_catalog.h"
 #include "disk/blocking_disk.h"
 #include "kafka/record.h"
 #include "log/commit.h"
@@ -38,6 +40,24 @@ class StoredLogBuilder {
   std::string data_directory() const { return directory_.path(); }
   std::string topic_directory() const { return directory_ / "topics/orders"; }
   std::string topic_file() const { return topic_directory() + "/topic.json"; }
+  std::string catalog_directory() const { return directory_ / "catalog"; }
+  // What topic_file() describes.
+  static broker::Topic topic() {
+    broker::Topic topic;
+    topic.name = "orders";
+    topic.partition_count = 1;
+    for (std::size_t i = 0; i < topic.id.bytes.size(); ++i)
+      topic.id.bytes[i] = static_cast<std::byte>(i);
+    return topic;
+  }
+  void write_catalog(const catalog::Entry& entry) {
+    std::filesystem::create_directories(catalog_directory());
+    const auto catalog = must(catalog::RocksCatalog::open(catalog_directory()));
+    catalog::Change change;
+    change.put(entry.key, entry.value);
+    must(run(catalog->write(scheduler_, std::move(change))));
+    catalog->finish();
+  }
   std::string partition_directory() const { return topic_directory() + "/0"; }
   std::string segment_file(std::uint64_t number = 1) const {
     return partition_directory() + "/" + log::segment_file_name(number);

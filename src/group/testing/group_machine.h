@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <list>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -32,10 +33,55 @@ struct Waiting {
 using WaitingJoin = std::shared_ptr<Waiting<JoinAnswer>>;
 using WaitingSync = std::shared_ptr<Waiting<SyncAnswer>>;
 
+// Topics as a test makes them.
+class FakeTopics final : public Topics {
+ public:
+  // Creates it, or gives it more partitions.
+  const Topic& set(const std::string& name, std::int32_t partition_count) {
+    Topic& topic = topics_[name];
+    topic.name = name;
+    topic.partition_count = partition_count;
+    static std::uint64_t made = 0;
+    if (topic.id.is_zero()) store_be<std::uint64_t>(topic.id.bytes, 0, ++made);
+    ++version_;
+    return topic;
+  }
+  // As it was before a restart; a zero id: a new one.
+  void restore(const std::string& name, std::int32_t partition_count, const kafka::Uuid& id) {
+    if (!id.is_zero()) topics_[name].id = id;
+    set(name, partition_count);
+  }
+  void remove(const std::string& name) {
+    topics_.erase(name);
+    ++version_;
+  }
+  const std::map<std::string, Topic>& all() const { return topics_; }
+
+  std::uint64_t version() const override { return version_; }
+  std::optional<Topic> find(std::string_view name) const override {
+    const auto place = topics_.find(std::string(name));
+    return place == topics_.end() ? std::nullopt : std::optional(place->second);
+  }
+  std::optional<Topic> find(const kafka::Uuid& id) const override {
+    for (const auto& [name, topic] : topics_) {
+      if (topic.id == id) return topic;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  std::map<std::string, Topic> topics_;
+  std::uint64_t version_ = 1;
+};
+
 class GroupMachine {
  public:
-  explicit GroupMachine(catalog::testing::MemoryCatalogStorage& storage, GroupSettings settings = {})
-      : settings_(settings), catalog(storage), coordinator(scheduler, catalog, random_, settings_) {
+  explicit GroupMachine(catalog::testing::MemoryCatalogStorage& storage, GroupSettings settings = {},
+                        std::uint64_t seed = 7)
+      : random_(seed),
+        settings_(settings),
+        catalog(storage),
+        coordinator(scheduler, catalog, random_, topics, settings_) {
     const auto started = scheduler.run(coordinator.start([](const std::string&) { return true; }));
     EXPECT_TRUE(started) << started.error().message();
   }
@@ -87,6 +133,16 @@ class GroupMachine {
   kafka::KafkaError beat(const JoinAnswer& joined) {
     return coordinator.heartbeat(kGroup, {joined.member_id, std::nullopt}, joined.generation);
   }
+  ConsumerHeartbeatAnswer beat(ConsumerHeartbeat request, std::string group = kGroup) {
+    return scheduler.run(coordinator.consumer_heartbeat(std::move(group), std::move(request)));
+  }
+  // One that waits beside the test.
+  std::shared_ptr<Waiting<ConsumerHeartbeatAnswer>> start_beat(ConsumerHeartbeat request) {
+    auto waiting = std::make_shared<Waiting<ConsumerHeartbeatAnswer>>();
+    scheduler.spawn(wait_for(coordinator.consumer_heartbeat(kGroup, std::move(request)), waiting));
+    sleep(Duration{});
+    return waiting;
+  }
   kafka::KafkaError leave(const std::string& member_id) {
     return coordinator.leave(kGroup, {{member_id, std::nullopt}}).front();
   }
@@ -104,8 +160,8 @@ class GroupMachine {
   kafka::KafkaError commit(std::int32_t partition, std::int64_t offset, MemberIdentity member = {},
                            std::int32_t generation = -1, std::string group = kGroup) {
     CommitRequest request;
-    request.member = std::move(member);
-    request.generation = generation;
+    request.caller.member = std::move(member);
+    request.caller.generation = generation;
     CommitRequest::Part part;
     part.partition = {"orders", partition};
     part.record.offset = Offset{offset};
@@ -136,12 +192,13 @@ class GroupMachine {
 
   ManualClock clock_;
   SimReactor reactor_{clock_};
-  Random random_{7};
+  Random random_;
   GroupSettings settings_;
 
  public:
   Scheduler scheduler{clock_, reactor_};
   catalog::testing::MemoryCatalog catalog;
+  FakeTopics topics;
   GroupCoordinator coordinator;
 };
 

@@ -47,11 +47,15 @@ struct OffsetFetchRequest {
 
   struct Group {
     std::string group_id{};
+    std::optional<std::string> member_id{};  // of a member of the new protocol (KIP-848)
+    std::int32_t member_epoch = -1;
     // Null asks for all that the group has committed.
     std::optional<std::vector<GroupTopic>> topics = std::vector<GroupTopic>();
 
     static void fields(auto& io) {
       io("GroupId", &Group::group_id, {.versions = "8+"});
+      io("MemberId", &Group::member_id, {.versions = "9+", .nullable = "9+"});
+      io("MemberEpoch", &Group::member_epoch, {.versions = "9+"});
       io("Topics", &Group::topics, {.versions = "8+", .nullable = "8+"});
     }
     bool operator==(const Group&) const = default;

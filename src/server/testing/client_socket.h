@@ -91,6 +91,13 @@ class ClientSocket {
 
   void end_sending() { ::shutdown(fd_.get(), SHUT_WR); }
 
+  // Ends the connection as a peer that has crashed does.
+  void reset() {
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    fd_ = Descriptor();
+  }
+
   // Its own address as the server names it.
   std::string name() const {
     sockaddr_in address{};

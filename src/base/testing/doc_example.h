@@ -1,5 +1,5 @@
-// doc_example(): the bytes of an example in docs/format.md, so that tests hold the code against the
-// document. For sources named in tests_read_docs().
+// The examples of docs/format.md, for tests that parse them and make them again. For sources that
+// tests_read_docs() names.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -9,9 +9,9 @@
 #include <sstream>
 #include <string>
 
-namespace penstock::kafka::testing {
+namespace penstock {
 
-// Of the fenced block that begins with ```<name>, whose lines are an address and bytes, all in hex.
+// The bytes of the fenced block that begins with ```<name>.
 inline std::string doc_example(const std::string& name) {
   std::ifstream file(std::filesystem::path(PENSTOCK_DOCS_DIRECTORY) / "format.md");
   EXPECT_TRUE(file);
@@ -29,4 +29,4 @@ inline std::string doc_example(const std::string& name) {
   return bytes;
 }
 
-}  // namespace penstock::kafka::testing
+}  // namespace penstock
