@@ -386,7 +386,6 @@ Task<Result<Response>> Broker::dispatch(SharedSlice frame, Client& client) {
       co_return co_await serve<kafka::DescribeLogDirsRequest>(*this, *request, stats, caller);
     case kafka::ApiKey::kDescribeTopicPartitions:
       co_return co_await serve<kafka::DescribeTopicPartitionsRequest>(*this, *request, stats, caller);
-    default: break;
   }
   co_return fail(ErrorCode::kNotSupported, "{} is in the table of APIs but has no handler", api->name);
 }

@@ -22,7 +22,7 @@ using kafka::OffsetForLeaderEpochResponse;
 // ---- DescribeCluster
 
 TEST(DescribeCluster, NamesTheClusterAndItsOneBroker) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachineOptions options;
   options.settings.node_id = 7;
   options.settings.cluster_id = "logs";
@@ -43,7 +43,7 @@ TEST(DescribeCluster, NamesTheClusterAndItsOneBroker) {
 }
 
 TEST(DescribeCluster, HasNoControllersOfTheirOwn) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage);
   machine.start();
   const auto error_for = [&machine](std::int8_t endpoint_type) {
@@ -60,7 +60,7 @@ TEST(DescribeCluster, HasNoControllersOfTheirOwn) {
 // ---- DescribeLogDirs
 
 TEST(DescribeLogDirs, TellsTheSizesOfAllPartitionsOnAllShards) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachineOptions options;
   options.shard_count = 2;
   BrokerMachine machine(storage, options);
@@ -93,7 +93,7 @@ TEST(DescribeLogDirs, TellsTheSizesOfAllPartitionsOnAllShards) {
 }
 
 TEST(DescribeLogDirs, LeavesOutWhatIsNotThere) {
-  SimStorage storage;
+  BrokerStorage storage;
   BrokerMachine machine(storage);
   machine.start();
   machine.create_topic("orders", 3);
@@ -165,7 +165,7 @@ class DescribeTopicPartitions : public ::testing::Test {
     return pages;
   }
 
-  SimStorage storage_;
+  BrokerStorage storage_;
   BrokerMachine machine_;
 };
 
@@ -247,7 +247,7 @@ class OffsetForLeaderEpoch : public ::testing::Test {
     return machine_.ask(request, version).topics.at(0).partitions.at(0);
   }
 
-  SimStorage storage_;
+  BrokerStorage storage_;
   BrokerMachine machine_;
 };
 
