@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <limits>
+
 #include "broker/handlers.h"
 #include "broker/owner_call.h"
 
@@ -10,6 +13,12 @@ using kafka::DescribeLogDirsResponse;
 
 // Partitions that are measured before others get their turn.
 constexpr std::size_t kMeasureAtOnce = 256;
+
+// What a file system without a limit says does not fit.
+std::int64_t as_signed(std::uint64_t bytes) {
+  constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
+  return static_cast<std::int64_t>(std::min(bytes, kMost));
+}
 
 // A partition that is asked about.
 struct Found {
@@ -74,8 +83,8 @@ Task<DescribeLogDirsResponse> answer(Broker& broker, const DescribeLogDirsReques
   DescribeLogDirsResponse::Result& directory = response.results.emplace_back();
   directory.log_dir = broker.data_directory();
   if (space) {
-    directory.total_bytes = static_cast<std::int64_t>(space->total_bytes);
-    directory.usable_bytes = static_cast<std::int64_t>(space->available_bytes);
+    directory.total_bytes = as_signed(space->total_bytes);
+    directory.usable_bytes = as_signed(space->available_bytes);
   }
   for (const Found& part : found) {
     if (!part.is_open) continue;
