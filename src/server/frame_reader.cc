@@ -57,7 +57,7 @@ Task<Result<bool>> FrameReader::receive_more() {
 Task<Result<std::optional<ReceivedFrame>>> FrameReader::take_small(std::size_t size_bytes) {
   deadline_.reset();
   RequestBudget::Lease lease = co_await budget_.acquire(size_bytes);
-  co_await lease.grow(size_bytes);
+  co_await lease.take_whole(size_bytes);
   const SharedSlice bytes = SharedSlice::copy_of(unread().subspan(kafka::kFrameSizeBytes, size_bytes));
   consume(kafka::kFrameSizeBytes + size_bytes);
   co_return ReceivedFrame{.bytes = bytes, .lease = std::move(lease)};
@@ -67,13 +67,13 @@ Task<Result<std::optional<ReceivedFrame>>> FrameReader::take_small(std::size_t s
 Task<Result<std::optional<ReceivedFrame>>> FrameReader::take_large(std::size_t size_bytes) {
   deadline_.reset();  // the wait is ours, not the peer's
   RequestBudget::Lease lease = co_await budget_.acquire(size_bytes);
-  co_await claim(lease, std::min(size_bytes, kClaimBytes));
+  co_await claim(lease, size_bytes);
   AlignedBuffer frame(std::min(size_bytes, kFirstLargeBytes));
   std::size_t filled = unread().size() - kafka::kFrameSizeBytes;
   std::memcpy(frame.data(), unread().data() + kafka::kFrameSizeBytes, filled);
   consume(unread().size());
   while (filled < size_bytes) {
-    if (filled == lease.bytes()) co_await claim(lease, std::min(size_bytes - filled, kClaimBytes));
+    if (filled == lease.bytes()) co_await claim(lease, size_bytes);
     if (filled == frame.capacity()) {
       AlignedBuffer larger(std::min(size_bytes, 2 * frame.capacity()));
       std::memcpy(larger.data(), frame.data(), filled);
@@ -95,12 +95,15 @@ Task<Result<std::optional<ReceivedFrame>>> FrameReader::take_large(std::size_t s
   co_return ReceivedFrame{.bytes = std::move(frame).freeze(size_bytes), .lease = std::move(lease)};
 }
 
-// The time that this takes is not the peer's.
-Task<void> FrameReader::claim(RequestBudget::Lease& lease, std::size_t bytes) {
+// More of the budget for a frame of so many bytes. The time that this takes is not the peer's.
+Task<void> FrameReader::claim(RequestBudget::Lease& lease, std::size_t size_bytes) {
   const Instant begin = clock_.now();
   const Instant deadline = deadline_.value_or(begin + kArrivalTime);
   deadline_.reset();
-  co_await lease.grow(bytes);
+  if (size_bytes <= kWholeBytes)
+    co_await lease.take_whole(size_bytes);
+  else
+    co_await lease.grow(std::min<std::uint64_t>(size_bytes - lease.bytes(), kClaimBytes));
   deadline_ = deadline + (clock_.now() - begin);
 }
 

@@ -32,7 +32,8 @@ class FrameReader {
   // A large frame's buffer begins at most this large, and doubles as the frame arrives; its pages cost
   // nothing before.
   static constexpr std::size_t kFirstLargeBytes = 2 * kMiB;
-  // A large frame claims so much of the budget at a time.
+  // A frame of at most this size claims all of its bytes at once, a larger one so much at a time.
+  static constexpr std::size_t kWholeBytes = kMiB;
   static constexpr std::size_t kClaimBytes = 256 * kKiB;
   // A peer has so long for a frame of which the first byte has come, and longer the more of it arrives.
   static constexpr Duration kArrivalTime = std::chrono::seconds(30);
@@ -64,7 +65,7 @@ class FrameReader {
   Task<Result<bool>> receive_more();
   Task<Result<std::optional<ReceivedFrame>>> take_small(std::size_t size_bytes);
   Task<Result<std::optional<ReceivedFrame>>> take_large(std::size_t size_bytes);
-  Task<void> claim(RequestBudget::Lease& lease, std::size_t bytes);
+  Task<void> claim(RequestBudget::Lease& lease, std::size_t size_bytes);
 
   SocketIo& io_;
   int socket_;

@@ -44,6 +44,8 @@ class RequestBudget {
     std::uint64_t bytes() const { return claim_.bytes(); }
     // Waits until so many bytes more may be in memory.
     Task<void> grow(std::uint64_t bytes) { return claim_.grow(bytes); }
+    // Waits until all of the request may be in memory, of which there is nothing yet.
+    Task<void> take_whole(std::uint64_t bytes) { return claim_.take_whole(bytes); }
     // The whole request is here.
     void complete() { claim_.complete(); }
 

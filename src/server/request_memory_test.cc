@@ -14,7 +14,8 @@ namespace {
 
 class RequestMemoryTest : public ::testing::Test {
  protected:
-  static constexpr std::uint64_t kLimit = 1000;
+  // 142 are kept for requests that take all at once; this leaves 1000.
+  static constexpr std::uint64_t kLimit = 1142;
 
   // A request that grows when the test says so.
   struct Request {
@@ -23,14 +24,19 @@ class RequestMemoryTest : public ::testing::Test {
     bool is_waiting = false;
   };
 
-  static Task<void> grow_beside(Request& request, std::uint64_t bytes) {
+  static Task<void> wait_beside(Request& request, Task<void> claiming) {
     request.is_waiting = true;
-    co_await request.claim.grow(bytes);
+    co_await std::move(claiming);
     request.is_waiting = false;
   }
-  // Returns whether it got them at once.
+  // Both return whether it got them at once.
   bool grow(Request& request, std::uint64_t bytes) {
-    scheduler_.spawn(grow_beside(request, bytes));
+    scheduler_.spawn(wait_beside(request, request.claim.grow(bytes)));
+    settle();
+    return !request.is_waiting;
+  }
+  bool take_whole(Request& request, std::uint64_t bytes) {
+    scheduler_.spawn(wait_beside(request, request.claim.take_whole(bytes)));
     settle();
     return !request.is_waiting;
   }
@@ -133,6 +139,45 @@ TEST_F(RequestMemoryTest, WhoHoldsSomethingComesBeforeWhoHoldsNothing) {
   one.claim.release();
   settle();
   EXPECT_FALSE(starting.is_waiting);
+}
+
+// Large requests that have come to a stop hold up no small ones.
+TEST_F(RequestMemoryTest, AnEighthIsKeptForRequestsThatTakeAllAtOnce) {
+  Request stopped(memory_);
+  Request growing(memory_);
+  EXPECT_TRUE(grow(stopped, 500));
+  EXPECT_TRUE(grow(growing, 500));
+  EXPECT_TRUE(grow(stopped, 1)) << "beyond";
+  EXPECT_FALSE(grow(growing, 1));
+  std::vector<Request> small;
+  for (int i = 0; i < 3; ++i) small.emplace_back(memory_);
+  EXPECT_TRUE(take_whole(small[0], 100));
+  EXPECT_FALSE(take_whole(small[1], 100)) << "42 are left";
+  EXPECT_FALSE(take_whole(small[2], 42)) << "it was not the first to ask";
+  EXPECT_EQ(memory_.used_bytes(), 1101U);
+  small[0].claim.release();
+  settle();
+  EXPECT_FALSE(small[1].is_waiting || small[2].is_waiting);
+  EXPECT_TRUE(growing.is_waiting) << "of the eighth it gets nothing";
+  stopped.claim.release();
+  settle();
+  EXPECT_FALSE(growing.is_waiting);
+  EXPECT_EQ(memory_.used_bytes(), 501U + 142U);
+}
+
+TEST_F(RequestMemoryTest, RequestsThatTakeAllAtOnceHaveTheRestToo) {
+  Request large(memory_);
+  Request one(memory_);
+  Request two(memory_);
+  EXPECT_TRUE(take_whole(large, 950)) << "more than the eighth";
+  EXPECT_TRUE(take_whole(one, 142)) << "less than the rest, but the eighth is free";
+  EXPECT_FALSE(take_whole(two, 60));
+  large.claim.release();
+  settle();
+  EXPECT_FALSE(two.is_waiting);
+  one.claim.release();
+  two.claim.release();
+  EXPECT_EQ(memory_.used_bytes(), 0U);
 }
 
 TEST(TransferPaceTest, SlowIsWhoMovesTooLittleInTwoSecondsOfOurWaiting) {

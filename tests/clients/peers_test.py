@@ -4,7 +4,6 @@
 import contextlib
 import socket
 import struct
-import time
 import unittest
 
 import harness
@@ -117,20 +116,27 @@ class PeersTest(harness.ServerTestCase):
             self.assertLessEqual(metric(self.server, "penstock_request_bytes"), 40 * MIB)
         harness.wait_until(lambda: metric(self.server, "penstock_request_bytes") == 0, 10, "the memory to be free")
 
-    def test_slow_ones_are_thrown_out_when_their_memory_is_needed(self):
+    def test_slow_ones_hold_up_no_small_requests_and_are_thrown_out_when_their_memory_is_needed(self):
         closed = metric(self.server, "penstock_connections_closed_as_slow_total")
         with contextlib.ExitStack() as stack:
             slow = [stack.enter_context(wire.Connection(self.server.port)) for _ in range(40)]
             for connection in slow:
+                connection.send(struct.pack(">i", 100 * MIB))
                 connection.socket.setblocking(False)
-                with contextlib.suppress(BlockingIOError):
-                    connection.socket.send(struct.pack(">i", 100 * MIB) + bytes(3 * MIB))
-            time.sleep(1)
+
+            def memory_is_used_up():
+                for connection in slow:
+                    with contextlib.suppress(BlockingIOError):
+                        connection.socket.send(bytes(MIB))
+                return metric(self.server, "penstock_request_bytes") > 50 * MIB
+
+            harness.wait_until(memory_is_used_up, 10, "the memory to be used up")
             good = [self.connect() for _ in range(8)]  # some on each shard
             for connection in good:
                 produced = connection.produce(TOPIC, {3: wire.batch([b"x" * 100_000])})[3]
                 self.assertEqual(produced.error, wire.NONE)
-        self.assertGreater(metric(self.server, "penstock_connections_closed_as_slow_total"), closed)
+            harness.wait_until(lambda: metric(self.server, "penstock_connections_closed_as_slow_total") > closed, 30,
+                               "a slow one to be thrown out")
 
     def test_the_lag_of_groups_is_told_and_bounded(self):
         producer = self.connect()
