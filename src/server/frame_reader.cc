@@ -22,7 +22,7 @@ FrameReader::FrameReader(SocketIo& io, int socket, kafka::FrameLimits limits, Re
       budget_(budget),
       clock_(clock),
       received_bytes_(received_bytes),
-      buffer_(kBufferBytes),
+      buffer_(kFirstBufferBytes),
       last_received_(clock.now()) {}
 
 Task<Result<std::optional<ReceivedFrame>>> FrameReader::next() {
@@ -32,7 +32,7 @@ Task<Result<std::optional<ReceivedFrame>>> FrameReader::next() {
     const std::size_t size_bytes = size->value_or(0);
     if (*size && unread().size() >= kafka::kFrameSizeBytes + size_bytes)
       co_return co_await take_small(size_bytes);
-    if (unread().size() == buffer_.capacity()) co_return co_await take_large(size_bytes);
+    if (unread().size() == kBufferBytes) co_return co_await take_large(size_bytes);
     if (!unread().empty() && !deadline_) deadline_ = clock_.now() + kArrivalTime;
     const Result<bool> more = co_await receive_more();
     if (!more) co_return Unexpected(more.error());
@@ -42,15 +42,26 @@ Task<Result<std::optional<ReceivedFrame>>> FrameReader::next() {
 
 // False when the stream has ended behind a whole frame.
 Task<Result<bool>> FrameReader::receive_more() {
-  if (begin_ > 0) {
-    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
-    end_ -= std::exchange(begin_, 0);
-  }
+  make_room();
   const Result<std::size_t> received = co_await receive(buffer_.span().subspan(end_));
   if (!received) co_return Unexpected(received.error());
   if (*received == 0 && end_ > 0) co_return ended_inside();
   end_ += *received;
+  was_filled_ = end_ == buffer_.capacity();
   co_return *received > 0;
+}
+
+void FrameReader::make_room() {
+  const std::size_t size = unread().size();
+  if (was_filled_ && buffer_.capacity() < kBufferBytes) {
+    AlignedBuffer larger(std::min(kBufferBytes, 4 * buffer_.capacity()));
+    std::memcpy(larger.data(), unread().data(), size);
+    buffer_ = std::move(larger);
+  } else if (begin_ > 0) {
+    std::memmove(buffer_.data(), unread().data(), size);
+  }
+  begin_ = 0;
+  end_ = size;
 }
 
 // Copied, so that a small request does not keep the whole receive buffer alive.

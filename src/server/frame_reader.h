@@ -27,7 +27,9 @@ struct ReceivedFrame {
 
 class FrameReader {
  public:
-  // The receive buffer; pages that a quiet connection has not used yet cost nothing.
+  // The receive buffer begins small, so that a quiet connection costs little, and becomes larger when
+  // more comes at a time.
+  static constexpr std::size_t kFirstBufferBytes = 4 * kKiB;
   static constexpr std::size_t kBufferBytes = 64 * kKiB;
   // A large frame's buffer begins at most this large, and doubles as the frame arrives; its pages cost
   // nothing before.
@@ -61,6 +63,7 @@ class FrameReader {
  private:
   ByteView unread() const { return buffer_.view().subspan(begin_, end_ - begin_); }
   void consume(std::size_t count);
+  void make_room();
   Task<Result<std::size_t>> receive(MutableBytes into);
   Task<Result<bool>> receive_more();
   Task<Result<std::optional<ReceivedFrame>>> take_small(std::size_t size_bytes);
@@ -76,6 +79,7 @@ class FrameReader {
   AlignedBuffer buffer_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
+  bool was_filled_ = false;  // by the last receive: there may be more
   Instant last_received_;
   bool is_receiving_ = false;
   std::optional<Instant> deadline_;  // while the peer owes the rest of a frame
