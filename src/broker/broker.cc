@@ -282,13 +282,14 @@ Task<Result<void>> Broker::close_partitions() {
 
 // --- Dispatch ------------------------------------------------------------------------------------
 
-Task<Result<Response>> Broker::handle(SharedSlice frame, Client& client) {
-  auto answered = co_await dispatch(std::move(frame), client);
+Task<Result<Response>> Broker::handle(SharedSlice frame, Client& client, AnswerMemory::Share& memory) {
+  auto answered = co_await dispatch(std::move(frame), client, memory);
   if (!answered) ++stats_.refused_requests;
   co_return answered;
 }
 
-Task<Result<Response>> Broker::dispatch(SharedSlice frame, Client& client) {
+Task<Result<Response>> Broker::dispatch(SharedSlice frame, Client& client,
+                                        AnswerMemory::Share& memory) {
   auto request = kafka::parse_request(frame.view());
   if (!request) co_return Unexpected(request.error());
   const kafka::RequestHeader& header = request->header;
@@ -307,8 +308,10 @@ Task<Result<Response>> Broker::dispatch(SharedSlice frame, Client& client) {
                    version);
   }
 
-  const Caller caller{
-      .client_id = header.client_id.value_or(""), .client = client, .request_bytes = frame.size()};
+  const Caller caller{.client_id = header.client_id.value_or(""),
+                      .client = client,
+                      .request_bytes = frame.size(),
+                      .answer_memory = memory};
   ApiStats& stats = stats_.of(header.api_key);
   ++stats.requests;
   switch (header.api_key) {

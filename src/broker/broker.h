@@ -97,7 +97,9 @@ class Broker {
   // answers go out in the same order. Nothing is answered to a Produce with acks=0. Errors: the
   // connection cannot go on and is to be closed; the message is for the log. `client` outlives the
   // call; when it has gone, its requests do not wait any longer, and are answered as they stand.
-  Task<Result<std::optional<kafka::ByteChain>>> handle(SharedSlice frame, Client& client);
+  // `memory` is the answer's part of answers(), for the caller to settle and to keep.
+  Task<Result<std::optional<kafka::ByteChain>>> handle(SharedSlice frame, Client& client,
+                                                       AnswerMemory::Share& memory);
 
   // Lets every waiting request (Fetch, JoinGroup, SyncGroup) be answered at once, now and from here on,
   // so that connections can end.
@@ -180,7 +182,8 @@ class Broker {
   AbortSource& released() { return released_; }
 
  private:
-  Task<Result<std::optional<kafka::ByteChain>>> dispatch(SharedSlice frame, Client& client);
+  Task<Result<std::optional<kafka::ByteChain>>> dispatch(SharedSlice frame, Client& client,
+                                                         AnswerMemory::Share& memory);
   std::size_t coordinating_shard(const std::string& name) const;
   Task<Result<std::int64_t>> take_producer_ids();
   Task<void> open_partition(PartitionPlace place, log::RecoveryReport& report);

@@ -241,6 +241,19 @@ std::uint64_t most_to_answer(const std::vector<Part>& parts, const FetchRequest&
   return std::min({asked_bytes, as_bytes_limit(request.max_bytes), settings.max_fetch_bytes});
 }
 
+// Of the batch that is there whatever its size.
+std::uint64_t first_batch_bytes(const std::vector<Part>& parts) {
+  for (const Part& part : parts) {
+    if (!part.found.batches.empty()) return part.found.batches.front().size();
+  }
+  return 0;
+}
+
+void forget(std::vector<Part>& parts, AnswerMemory::Share& memory) {
+  for (Part& part : parts) part.found = {};
+  memory.shrink(0);
+}
+
 // Reads `topics`, as `request` says otherwise.
 Task<FetchResponse> fetch(Broker& broker, const FetchRequest& request,
                           const std::vector<FetchRequest::Topic>& topics, std::int16_t version,
@@ -254,14 +267,21 @@ Task<FetchResponse> fetch(Broker& broker, const FetchRequest& request,
   const std::uint64_t most_bytes = most_to_answer(parts, request, broker.settings());
   const Instant deadline =
       broker.scheduler().now() + std::chrono::milliseconds(std::max(0, request.max_wait_ms));
-  AnswerMemory::Share memory;
+  AnswerMemory::Share& memory = caller.answer_memory;
+  std::uint64_t least_bytes = std::min(most_bytes, AnswerMemory::kLeastBytes);
   auto read = [&memory](Broker& owner, std::vector<Part*>& here) {
     return read_here(owner, here, memory.bytes());
   };
   std::optional<WaitingRequests::Place> place;
   while (true) {
-    memory = co_await broker.answers().reserve(most_bytes);
+    memory = co_await broker.answers().reserve(most_bytes, least_bytes, caller.client.gone);
+    if (memory.bytes() < least_bytes) break;  // the client has gone
     co_await on_owners(broker, parts, read);
+    if (const std::uint64_t first_bytes = first_batch_bytes(parts); !memory.try_grow(first_bytes)) {
+      least_bytes = first_bytes;
+      forget(parts, memory);
+      continue;
+    }
     std::uint64_t found_bytes = 0;
     bool has_error = false;
     for (const Part& part : parts) {
@@ -276,8 +296,7 @@ Task<FetchResponse> fetch(Broker& broker, const FetchRequest& request,
                       broker.scheduler().now() >= deadline;
     if (!done && !place) place = broker.waiting().enter(caller.client, caller.request_bytes);
     if (done || !place) break;
-    for (Part& part : parts) part.found = {};
-    memory.shrink(0);
+    forget(parts, memory);
     co_await wait_for_more(broker, caller.client, parts, deadline);
   }
   cut(parts, memory.bytes());

@@ -386,6 +386,39 @@ TEST_F(Fetch, ThatFindsNoPlaceToWaitIsAnsweredAtOnce) {
   EXPECT_LT(machine_.scheduler.now() - before, std::chrono::seconds(1));
 }
 
+// A batch is served whole, so it waits until there is memory for all of it.
+TEST_F(Fetch, WaitsForMemoryForTheFirstBatch) {
+  machine_.produce("orders", batch_of_size(600'000));
+  machine_.settings().answer_bytes = kMiB;
+  AnswerMemory& memory = machine_.broker().answers();
+  AnswerMemory::Share other(memory, kMiB - 100'000);
+  BackgroundAnswer<FetchResponse> answer;
+  machine_.start_asking(answer, request(Offset{0}), 11);
+  machine_.sleep(seconds(1));
+  EXPECT_FALSE(answer.is_there());
+  EXPECT_TRUE(memory.is_short());
+  EXPECT_LE(memory.used_bytes(), kMiB);
+  other.shrink(0);
+  machine_.sleep(milliseconds(1));
+  ASSERT_TRUE(answer.is_there());
+  EXPECT_GT(answer->responses[0].partitions[0].records.size(), 599'000U);
+}
+
+TEST_F(Fetch, ThatWaitsForMemoryEndsWhenItsClientGoes) {
+  machine_.produce("orders", batch_of_size(600'000));
+  machine_.settings().answer_bytes = kMiB;
+  const AnswerMemory::Share other(machine_.broker().answers(), kMiB);
+  Client client{.host = "/192.0.2.1"};
+  BackgroundAnswer<FetchResponse> answer;
+  machine_.start_asking(answer, request(Offset{0}), 11, 0, client);
+  machine_.sleep(seconds(1));
+  EXPECT_FALSE(answer.is_there());
+  client.gone.abort();
+  machine_.sleep(milliseconds(1));
+  ASSERT_TRUE(answer.is_there());
+  EXPECT_TRUE(answer->responses[0].partitions[0].records.view().empty());
+}
+
 TEST_F(Fetch, DamageIsAnErrorAndNeverServed) {
   machine_.produce("orders", batch_of({"a"}));
   ASSERT_TRUE(machine_.stop());

@@ -53,6 +53,7 @@ struct Caller {
   std::string client_id;
   Client& client;
   std::size_t request_bytes;
+  AnswerMemory::Share& answer_memory;
 };
 
 // What a client is told when the log could not do something.

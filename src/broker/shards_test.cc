@@ -134,8 +134,9 @@ Task<typename Request::Response> ask(Broker& broker, const Request& request, std
                                      std::vector<std::byte>& frame_out) {
   const auto frame = kafka::encode_request_frame(request, version, kCorrelationId, "t").flatten();
   Client client{.host = "/192.0.2.1"};
+  AnswerMemory::Share memory(broker.answers(), 0);
   auto answered = co_await broker.handle(
-      SharedSlice::copy_of(ByteView(frame).subspan(kafka::kFrameSizeBytes)), client);
+      SharedSlice::copy_of(ByteView(frame).subspan(kafka::kFrameSizeBytes)), client, memory);
   PENSTOCK_ASSERT(answered && *answered, "a request of the test is not answered");
   frame_out = (*answered)->flatten();
   auto response = kafka::decode_response_frame<Request>(

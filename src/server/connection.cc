@@ -180,6 +180,7 @@ void Connection::start(ReceivedFrame frame) {
   exchanges_.push_back(std::make_unique<Exchange>());
   Exchange& exchange = *exchanges_.back();
   exchange.lease = std::move(frame.lease);
+  exchange.answer_memory = broker::AnswerMemory::Share(context_.answers, 0);
   ++handling_count_;
   Result<Gate::Hold> hold = gate_.enter();
   // Spawned tasks begin in the order of spawning.
@@ -188,12 +189,11 @@ void Connection::start(ReceivedFrame frame) {
 
 Task<void> Connection::handle(Exchange& exchange, SharedSlice frame, Gate::Hold) {
   Result<std::optional<kafka::ByteChain>> answer =
-      co_await context_.handler.handle(std::move(frame), client_);
+      co_await context_.handler.handle(std::move(frame), client_, exchange.answer_memory);
   exchange.lease.release();
-  if (answer && *answer) {
-    unsent_bytes_ += (*answer)->size();
-    exchange.answer_memory = context_.answers.take((*answer)->size());
-  }
+  const std::size_t answer_bytes = answer && *answer ? (*answer)->size() : 0;
+  unsent_bytes_ += answer_bytes;
+  exchange.answer_memory.settle(answer_bytes);
   exchange.answer = std::move(answer);
   --handling_count_;
   changed_.pulse();

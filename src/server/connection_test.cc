@@ -30,7 +30,8 @@ class ScriptedHandler final : public RequestHandler {
 
   explicit ScriptedHandler(Scheduler& scheduler) : scheduler_(scheduler), released_(scheduler) {}
 
-  Task<Answer> handle(SharedSlice frame, broker::Client& client) override {
+  Task<Answer> handle(SharedSlice frame, broker::Client& client,
+                      broker::AnswerMemory::Share&) override {
     const std::string_view text = as_text(frame.view());
     const std::string_view verb = text.substr(0, text.find(' '));
     const std::string_view rest = verb.size() == text.size() ? "" : text.substr(verb.size() + 1);
@@ -162,8 +163,9 @@ class TestServer {
   }
   Task<ConnectionStats> get_stats() { co_return acceptor_->stats(); }
   Task<void> reserve_all() {
-    const auto filler = answers_->take(answer_bytes_);
-    for (int i = 0; i < 3; ++i) (void)co_await answers_->reserve(kMiB);
+    const broker::AnswerMemory::Share filler(*answers_, answer_bytes_);
+    AbortSource never;
+    for (int i = 0; i < 3; ++i) (void)co_await answers_->reserve(kMiB, kMiB, never);
   }
   Task<std::size_t> count_connections() { co_return acceptor_->connection_count(); }
 

@@ -64,9 +64,9 @@ class Shard {
   class BrokerHandler final : public RequestHandler {
    public:
     explicit BrokerHandler(broker::Broker& broker) : broker_(broker) {}
-    Task<Result<std::optional<kafka::ByteChain>>> handle(SharedSlice frame,
-                                                         broker::Client& client) override {
-      return broker_.handle(std::move(frame), client);
+    Task<Result<std::optional<kafka::ByteChain>>> handle(SharedSlice frame, broker::Client& client,
+                                                         broker::AnswerMemory::Share& memory) override {
+      return broker_.handle(std::move(frame), client, memory);
     }
 
    private:

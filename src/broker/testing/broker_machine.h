@@ -156,7 +156,8 @@ class BrokerMachine : public SimMachine {
         exchange_beside<Request>(background, frame_of(request, version), version, shard, asker));
   }
   Result<std::optional<kafka::ByteChain>> handle(ByteView frame) {
-    return scheduler.run(broker().handle(SharedSlice::copy_of(frame), client(0)));
+    AnswerMemory::Share memory(broker().answers(), 0);
+    return scheduler.run(broker().handle(SharedSlice::copy_of(frame), client(0), memory));
   }
   // The connection of those who have none of their own.
   Client& client(std::size_t shard) { return shards_[shard]->client; }
@@ -261,7 +262,8 @@ class BrokerMachine : public SimMachine {
                                                                    std::int16_t version,
                                                                    std::size_t shard, Client& asker) {
     using Answer = std::optional<typename Request::Response>;
-    auto answered = co_await broker(shard).handle(std::move(frame), asker);
+    AnswerMemory::Share memory(broker(shard).answers(), 0);
+    auto answered = co_await broker(shard).handle(std::move(frame), asker, memory);
     if (!answered) co_return Unexpected(answered.error());
     if (!*answered) co_return Answer();
     answers_.push_back((*answered)->flatten());
