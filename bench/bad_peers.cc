@@ -23,8 +23,8 @@ constexpr std::size_t kFirstPartBytes = 66 * kKiB;
 
 constexpr std::size_t kGarbageBytes = 200;
 
-// The peers act one after the other, all of them within a second.
-constexpr int kStepsPerSecond = 50;
+// The peers act one after the other, evenly, all of them within a second.
+constexpr std::size_t kStepsPerSecond = 1000;
 
 std::vector<std::byte> beginning_of_request(std::int32_t announced_bytes, std::size_t sent_bytes) {
   std::vector<std::byte> bytes(sizeof(announced_bytes) + sent_bytes);
@@ -108,7 +108,8 @@ void BadPeers::run() {
   std::size_t next = 0;
   auto due = std::chrono::steady_clock::now();
   while (!is_over_) {
-    const std::size_t end = std::min(peers_.size(), next + peers_.size() / kStepsPerSecond + 1);
+    const std::size_t end =
+        std::min(peers_.size(), next + (peers_.size() + kStepsPerSecond - 1) / kStepsPerSecond);
     for (; next < end; ++next) act(peers_[next]);
     if (next == peers_.size()) next = 0;
     due += milliseconds(1000 / kStepsPerSecond);
