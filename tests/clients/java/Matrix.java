@@ -93,6 +93,7 @@ public final class Matrix {
         steps.put("a_static_member_is_fenced_by_its_double", this::aStaticMemberIsFenced);
         steps.put("a_static_member_is_removed_by_an_operator", this::aStaticMemberIsRemoved);
         new Transactions(clients).addTo(steps);
+        new Administration(clients).addTo(steps);
         steps.put("topics_are_administered", this::topicsAreAdministered);
         steps.put("groups_are_administered", this::groupsAreAdministered);
         steps.put("offsets_of_groups_are_administered", this::offsetsOfGroupsAreAdministered);

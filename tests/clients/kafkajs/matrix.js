@@ -6,7 +6,7 @@
 const assert = require('node:assert/strict')
 const test = require('node:test')
 const { setTimeout: sleep } = require('node:timers/promises')
-const { Kafka, logLevel } = require('kafkajs')
+const { ConfigResourceTypes, Kafka, logLevel } = require('kafkajs')
 const codecs = require('./codecs')
 const { Member } = require('./member')
 
@@ -318,6 +318,34 @@ test('a topic with a bad name is refused by name', async () => {
     admin.createTopics({ topics: [{ topic: 'kafkajs/bad' }] }),
     protocolError('INVALID_TOPIC_EXCEPTION')
   )
+})
+
+test('partitions are added', async () => {
+  const topic = await newTopic('grown', 1)
+  await admin.createPartitions({ topicPartitions: [{ topic, count: 3 }] })
+  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+  assert.equal(topics[0].partitions.length, 3)
+  await assert.rejects(
+    admin.createPartitions({ topicPartitions: [{ topic, count: 2 }] }),
+    protocolError('INVALID_PARTITIONS')
+  )
+})
+
+test('settings are described and changed, and refused by name', async () => {
+  const topic = await newTopic('settings')
+  const resource = { type: ConfigResourceTypes.TOPIC, name: topic }
+  const described = async () => {
+    const { resources } = await admin.describeConfigs({ resources: [resource] })
+    return resources[0].configEntries.find(({ configName }) => configName === 'retention.ms')
+  }
+  const change = (name, value) =>
+    admin.alterConfigs({ resources: [{ ...resource, configEntries: [{ name, value }] }] })
+  assert.ok((await described()).isDefault)
+  await change('retention.ms', '3600000')
+  assert.equal((await described()).configValue, '3600000')
+  await assert.rejects(change('min.insync.replicas', '2'), protocolError('INVALID_CONFIG'))
+  await assert.rejects(change('no.such.setting', '1'), protocolError('INVALID_CONFIG'))
+  assert.equal((await described()).configValue, '3600000')
 })
 
 test('groups are listed, described and deleted, unless they have members', async () => {
