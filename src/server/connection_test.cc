@@ -261,8 +261,8 @@ TEST_P(ConnectionTest, RequestsOfEverySizeArriveWhole) {
   ClientSocket client = serve().connect();
   constexpr std::size_t kBuffer = FrameReader::kBufferBytes;
   for (const std::size_t size :
-       {kBuffer - 5, kBuffer - 4, kBuffer - 3, kBuffer, std::size_t{1} * kMiB,
-        FrameReader::kFirstLargeBytes, FrameReader::kFirstLargeBytes + 1, 9 * kMiB + 7}) {
+       {kBuffer - 5, kBuffer - 4, kBuffer - 3, kBuffer, std::size_t{2} * kMiB, FrameReader::kWholeBytes,
+        FrameReader::kWholeBytes + 1, 9 * kMiB + 7}) {
     std::string request = "check " + filled(size);
     request.resize(size);
     const std::string expected = fmt::format("{} {}", size, crc32c(as_bytes(request)));

@@ -79,7 +79,7 @@ Task<Result<std::optional<ReceivedFrame>>> FrameReader::take_large(std::size_t s
   deadline_.reset();  // the wait is ours, not the peer's
   RequestBudget::Lease lease = co_await budget_.acquire(size_bytes);
   co_await claim(lease, size_bytes);
-  AlignedBuffer frame(std::min(size_bytes, kFirstLargeBytes));
+  AlignedBuffer frame(size_bytes <= kWholeBytes ? size_bytes : std::min(size_bytes, largest_bytes_));
   std::size_t filled = unread().size() - kafka::kFrameSizeBytes;
   std::memcpy(frame.data(), unread().data() + kafka::kFrameSizeBytes, filled);
   consume(unread().size());
@@ -102,6 +102,7 @@ Task<Result<std::optional<ReceivedFrame>>> FrameReader::take_large(std::size_t s
                                  TransferPace::kSlowestBytesPerSecond;
   }
   deadline_.reset();
+  largest_bytes_ = std::max(largest_bytes_, size_bytes);
   lease.complete();
   co_return ReceivedFrame{.bytes = std::move(frame).freeze(size_bytes), .lease = std::move(lease)};
 }

@@ -31,10 +31,9 @@ class FrameReader {
   // more comes at a time.
   static constexpr std::size_t kFirstBufferBytes = 4 * kKiB;
   static constexpr std::size_t kBufferBytes = 64 * kKiB;
-  // A large frame's buffer begins at most this large, and doubles as the frame arrives; its pages cost
-  // nothing before.
-  static constexpr std::size_t kFirstLargeBytes = 2 * kMiB;
-  // A frame of at most this size claims all of its bytes at once, a larger one so much at a time.
+  // A frame of at most this size claims all of its bytes at once, a larger one so much at a time. Its
+  // buffer doubles as it arrives, but for what the peer has shown that it does send: the first touch of
+  // a huge page takes long, so it must not be had by announcing.
   static constexpr std::size_t kWholeBytes = kMiB;
   static constexpr std::size_t kClaimBytes = 256 * kKiB;
   // A peer has so long for a frame of which the first byte has come, and longer the more of it arrives.
@@ -84,6 +83,7 @@ class FrameReader {
   bool is_receiving_ = false;
   std::optional<Instant> deadline_;  // while the peer owes the rest of a frame
   std::optional<std::uint64_t> large_bytes_;
+  std::size_t largest_bytes_ = kClaimBytes;  // frame that has arrived
 };
 
 }  // namespace penstock::server
