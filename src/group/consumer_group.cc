@@ -49,6 +49,17 @@ std::optional<std::set<std::string>> ConsumerGroup::subscribed_topics() const {
   return all;
 }
 
+std::uint64_t ConsumerGroup::members_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const ConsumerMember& member : members_ | std::views::values) {
+    bytes += kEntryBytes + member.client_id.size() + member.instance_id.value_or("").size() +
+             member.rack_id.value_or("").size();
+  }
+  for (const Subscription& subscription : subscriptions_ | std::views::keys)
+    bytes += group::held_bytes(subscription.topic_names);
+  return bytes;
+}
+
 // --- Heartbeats ----------------------------------------------------------------------------------
 
 Task<ConsumerHeartbeatAnswer> ConsumerGroup::heartbeat(ConsumerHeartbeat request) {

@@ -77,6 +77,7 @@ class ConsumerGroup final : public GroupBase, public std::enable_shared_from_thi
     bool has_succeeded = false;
   };
 
+  std::uint64_t members_bytes() const override;
   bool is_deserted() const override { return members_.empty(); }
 
   // Who may speak.

@@ -22,7 +22,8 @@ GroupCoordinator::GroupCoordinator(Scheduler& scheduler, catalog::Catalog& catal
       settings_(settings),
       background_(scheduler),
       stopping_(scheduler),
-      context_{scheduler, catalog, random, settings, topics, background_, rebalances_} {}
+      context_{scheduler, catalog, random, settings, topics, background_, rebalances_},
+      memory_(scheduler, settings.memory_bytes, [this] { return held_bytes(); }) {}
 
 GroupCoordinator::~GroupCoordinator() = default;
 
@@ -167,6 +168,8 @@ Task<JoinAnswer> GroupCoordinator::join(std::string id, JoinRequest request) {
       request.session_timeout > settings_.max_session_timeout) {
     co_return JoinAnswer::refused(KafkaError::kInvalidSessionTimeout, member_id);
   }
+  if (!memory_.admit(group::held_bytes(request)))
+    co_return JoinAnswer::refused(KafkaError::kGroupMaxSizeReached, member_id);
   if (!is_new) {
     if (const auto group = find_of_type<Group>(id)) co_return co_await group->join(std::move(request));
     const bool is_another_type = find(id) != nullptr;
@@ -179,6 +182,8 @@ Task<JoinAnswer> GroupCoordinator::join(std::string id, JoinRequest request) {
 }
 
 Task<SyncAnswer> GroupCoordinator::sync(std::string id, SyncRequest request) {
+  if (!memory_.admit(group::held_bytes(request)))
+    co_return SyncAnswer::refused(KafkaError::kGroupMaxSizeReached);
   if (const auto group = find_of_type<Group>(id)) co_return co_await group->sync(std::move(request));
   co_return SyncAnswer::refused(without_group());
 }
@@ -201,6 +206,10 @@ std::vector<KafkaError> GroupCoordinator::leave(const std::string& id,
 Task<ConsumerHeartbeatAnswer> GroupCoordinator::consumer_heartbeat(std::string id,
                                                                    ConsumerHeartbeat request) {
   if (is_released_) co_return ConsumerHeartbeatAnswer::refused(kGoAway, "the server stops");
+  if (!memory_.admit(group::held_bytes(request))) {
+    co_return ConsumerHeartbeatAnswer::refused(
+        KafkaError::kGroupMaxSizeReached, "groups hold as much memory as groups.memory_bytes allows");
+  }
   const auto not_found = [&id] {
     return ConsumerHeartbeatAnswer::refused(KafkaError::kGroupIdNotFound,
                                             fmt::format("there is no consumer group {}", id));
@@ -238,7 +247,7 @@ Task<void> GroupCoordinator::commit(std::string id, CommitRequest& request) {
   if (const KafkaError error = group->check_commit(request.caller); error != KafkaError::kNone) {
     co_return refuse_all(error);
   }
-  prepare_parts(request);
+  prepare_parts(*group, request);
   catalog::Change change;
   for (const CommitRequest::Part& part : request.parts) {
     if (part.error == KafkaError::kNone)
@@ -260,13 +269,27 @@ KafkaError GroupCoordinator::check_fetch(const std::string& id, const OffsetsCal
   return group ? group->check_fetch(caller) : KafkaError::kNone;
 }
 
-void GroupCoordinator::prepare_parts(CommitRequest& request) const {
+void GroupCoordinator::prepare_parts(const GroupBase& group, CommitRequest& request) {
   for (CommitRequest::Part& part : request.parts) {
-    if (part.error == KafkaError::kNone &&
-        part.record.metadata.size() > settings_.max_offset_metadata_bytes)
-      part.error = KafkaError::kOffsetMetadataTooLarge;
     part.record.committed_ms = scheduler_.clock().wall_ms();
+    if (part.error != KafkaError::kNone) continue;
+    if (part.record.metadata.size() > settings_.max_offset_metadata_bytes) {
+      part.error = KafkaError::kOffsetMetadataTooLarge;
+      continue;
+    }
+    const auto earlier = group.offsets().find(part.partition);
+    const bool is_there = earlier != group.offsets().end();
+    const std::uint64_t has_bytes = is_there ? group::held_bytes(earlier->first, earlier->second) : 0;
+    const std::uint64_t wants_bytes = group::held_bytes(part.partition, part.record);
+    if (!memory_.admit(wants_bytes - std::min(wants_bytes, has_bytes)))
+      part.error = KafkaError::kInvalidCommitOffsetSize;
   }
+}
+
+std::uint64_t GroupCoordinator::held_bytes() const {
+  std::uint64_t bytes = pending_.held_bytes();
+  for (const auto& [id, group] : groups_) bytes += kEntryBytes + id.size() + group->held_bytes();
+  return bytes;
 }
 
 std::vector<CommittedOffset> GroupCoordinator::committed(
@@ -301,7 +324,10 @@ std::vector<GroupOffset> GroupCoordinator::first_offsets(std::size_t limit) cons
 }
 
 GroupStats GroupCoordinator::stats() const {
-  GroupStats stats{.groups = groups_.size(), .rebalances = rebalances_, .commits = commits_};
+  GroupStats stats{.groups = groups_.size(),
+                   .rebalances = rebalances_,
+                   .commits = commits_,
+                   .refused = memory_.refused_count()};
   for (const GroupRef& group : groups_ | std::views::values) {
     stats.members += group->member_count();
     stats.offsets += group->offsets().size();

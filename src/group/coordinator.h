@@ -99,6 +99,7 @@ struct GroupStats {
   std::uint64_t rebalances = 0;  // that began
   std::uint64_t commits = 0;     // of offsets: requests that were taken
   std::uint64_t offsets = 0;     // that are kept
+  std::uint64_t refused = 0;     // requests or offsets for which there was no memory
 };
 
 class GroupCoordinator {
@@ -174,10 +175,10 @@ class GroupCoordinator {
   bool has_commits_to_come(const GroupBase& group) const {
     return group.has_commits_under_way() || pending_.has_any(group.id());
   }
-  Task<kafka::KafkaError> keep_pending(std::string group, std::int64_t producer_id,
+  Task<kafka::KafkaError> keep_pending(GroupRef group, std::int64_t producer_id,
                                        PendingTransactionRef transaction, CommitRequest& request);
   // Stamps the parts that may be committed, and refuses the others.
-  void prepare_parts(CommitRequest& request) const;
+  void prepare_parts(const GroupBase& group, CommitRequest& request);
   // What a member is told of a group that is not there.
   kafka::KafkaError without_group() const;
   // Null when there is none.
@@ -194,6 +195,7 @@ class GroupCoordinator {
   Task<Result<void>> load_groups(const std::function<bool(const std::string& group)>& is_own);
   Task<Result<void>> load_consumer_groups(const std::function<bool(const std::string& group)>& is_own);
   Task<Result<void>> load_offsets(const std::function<bool(const std::string& group)>& is_own);
+  std::uint64_t held_bytes() const;
   bool may_have_offsets_of(const std::string& topic) const;
   Task<void> expire_now_and_then(Gate::Hold hold);
   std::vector<TopicPartition> expired_offsets(const GroupBase& group, std::int64_t now_ms) const;
@@ -208,6 +210,7 @@ class GroupCoordinator {
   GroupContext context_;
   std::map<std::string, GroupRef> groups_;
   PendingOffsets pending_;
+  GroupMemory memory_;
   std::uint64_t rebalances_ = 0;
   std::uint64_t commits_ = 0;
   bool is_released_ = false;

@@ -62,6 +62,32 @@ TEST_F(Coordinator, WithoutMembersAnybodyCommitsWithoutAGeneration) {
   EXPECT_EQ(machine_.coordinator.group_count(), 1U);
 }
 
+// Members come and go within it, and what has gone makes room for others.
+TEST_F(Coordinator, GroupsHoldNoMoreThanTheyMay) {
+  GroupSettings small = settings();
+  small.memory_bytes = 10'000;
+  catalog::testing::MemoryCatalogStorage kept;
+  GroupMachine machine(kept, small);
+  JoinRequest large = GroupMachine::join_request();
+  large.protocols = {{"range", std::vector<std::byte>(6000)}};
+  const auto join = [&machine, &large](const std::string& group) {
+    return machine.scheduler.run(machine.coordinator.join(group, large)).error;
+  };
+  EXPECT_EQ(join("first"), KafkaError::kNone);
+  EXPECT_EQ(join("second"), KafkaError::kGroupMaxSizeReached);
+  EXPECT_EQ(machine.coordinator.stats().refused, 1U);
+  machine.sleep(large.session_timeout + minutes(6));
+  EXPECT_EQ(join("second"), KafkaError::kNone) << "the first one's session has ended";
+
+  int committed = 0;
+  while (machine.commit(committed, 1, {}, -1, "offsets") == KafkaError::kNone) ++committed;
+  EXPECT_GT(committed, 5);
+  EXPECT_LT(committed, 20);
+  EXPECT_EQ(machine.commit(committed, 1, {}, -1, "offsets"), KafkaError::kInvalidCommitOffsetSize);
+  EXPECT_EQ(machine.commit(0, 2, {}, -1, "offsets"), KafkaError::kNone)
+      << "it takes no more than before";
+}
+
 TEST_F(Coordinator, BeforeTheAssignmentIsThereNobodyCommits) {
   const JoinAnswer joined = machine_.join(GroupMachine::join_request());
   EXPECT_EQ(machine_.commit(0, 5, {joined.member_id, {}}, joined.generation),

@@ -46,21 +46,22 @@ Task<void> GroupCoordinator::commit_in_transaction(std::string id, std::int64_t 
   ++transaction->commits_under_way;
   KafkaError error = co_await verify();
   if (error == KafkaError::kNone && transaction->is_over) error = KafkaError::kInvalidTxnState;
-  if (error == KafkaError::kNone) error = co_await keep_pending(id, producer_id, transaction, request);
+  if (error == KafkaError::kNone)
+    error = co_await keep_pending(group, producer_id, transaction, request);
   --transaction->commits_under_way;
   pending_.drop_if_unused(id, producer_id);
   if (error != KafkaError::kNone) refuse_all(error);
 }
 
-Task<KafkaError> GroupCoordinator::keep_pending(std::string id, std::int64_t producer_id,
+Task<KafkaError> GroupCoordinator::keep_pending(GroupRef group, std::int64_t producer_id,
                                                 PendingTransactionRef transaction,
                                                 CommitRequest& request) {
-  prepare_parts(request);
+  prepare_parts(*group, request);
   catalog::Change change;
   for (const CommitRequest::Part& part : request.parts) {
     if (part.error != KafkaError::kNone) continue;
     transaction->offsets[part.partition] = part.record;
-    change.put(pending_offset_key(id, producer_id, part.partition), encode(part.record));
+    change.put(pending_offset_key(group->id(), producer_id, part.partition), encode(part.record));
   }
   ++commits_;
   const auto written = co_await catalog_.write(scheduler_, std::move(change));

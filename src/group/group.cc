@@ -95,6 +95,15 @@ GroupRecord Group::to_record() const {
   return record;
 }
 
+std::uint64_t Group::members_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const Member& member : members_ | std::views::values) {
+    bytes += kEntryBytes + member.client_id.size() + member.instance_id.value_or("").size() +
+             group::held_bytes(member.protocols) + member.assignment.size();
+  }
+  return bytes;
+}
+
 std::shared_ptr<GroupBase> Group::again() const {
   return std::make_shared<Group>(context_, id_, to_record());
 }

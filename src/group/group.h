@@ -70,6 +70,7 @@ class Group final : public GroupBase, public std::enable_shared_from_this<Group>
   using Members = std::map<std::string, Member>;
 
   bool is_deserted() const override { return state_ == GroupState::kEmpty && pending_.empty(); }
+  std::uint64_t members_bytes() const override;
   Duration rebalance_timeout() const;
 
   // Who may speak.

@@ -15,6 +15,7 @@
 
 #include "base/random.h"
 #include "catalog/catalog.h"
+#include "group/group_memory.h"
 #include "group/records.h"
 #include "group/requests.h"
 #include "group/settings.h"
@@ -61,6 +62,8 @@ class GroupBase {
   virtual std::size_t member_count() const = 0;
   // No members, whoever may be on the way.
   virtual bool is_empty() const = 0;
+  // What it holds in memory, about. Takes longer the more that is.
+  std::uint64_t held_bytes() const { return members_bytes() + group::held_bytes(offsets_); }
   bool is_dead() const { return ended_.has_value(); }
   // Whether nobody has to do with it: no members, none on their way, no commit on its way.
   bool is_idle() const { return !is_dead() && is_deserted() && commits_under_way_ == 0; }
@@ -100,6 +103,7 @@ class GroupBase {
  protected:
   // No members, and none on their way.
   virtual bool is_deserted() const = 0;
+  virtual std::uint64_t members_bytes() const = 0;
   // A change to put records in. Until end_change() it takes away what the catalog holds of a group
   // whose place this one has taken, so all that this one has must be put.
   catalog::Change begin_change() {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <ranges>
 
+#include "group/group_memory.h"
+
 namespace penstock::group {
 
 PendingTransactionRef PendingOffsets::find(const std::string& group, std::int64_t producer_id) const {
@@ -68,6 +70,15 @@ void PendingOffsets::forget_topic(const std::string& topic) {
                     [&topic](const auto& entry) { return entry.first.topic == topic; });
     }
   }
+}
+
+std::uint64_t PendingOffsets::held_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const Transactions& transactions : by_group_ | std::views::values) {
+    for (const PendingTransactionRef& transaction : transactions | std::views::values)
+      bytes += kEntryBytes + group::held_bytes(transaction->offsets);
+  }
+  return bytes;
 }
 
 }  // namespace penstock::group

@@ -40,6 +40,8 @@ class PendingOffsets {
   // Of a topic that was deleted; the keys are those in the catalog.
   std::vector<std::string> keys_of_topic(const std::string& topic) const;
   void forget_topic(const std::string& topic);
+  // What they hold in memory, about.
+  std::uint64_t held_bytes() const;
 
  private:
   using Transactions = std::map<std::int64_t, PendingTransactionRef>;  // by producer id

@@ -3,7 +3,9 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 
+#include "base/units.h"
 #include "group/assignor.h"
 #include "task/clock.h"
 
@@ -25,6 +27,8 @@ struct GroupSettings {
   // group.consumer.max.size are the former.
   std::size_t max_members = 10'000;
   std::size_t max_groups = 100'000;
+  // What all groups of a shard may hold: what members said and were given, and committed offsets.
+  std::uint64_t memory_bytes = 64 * kMiB;
   // How long the offsets of a group without members are kept. Kafka's offsets.retention.minutes.
   Duration offsets_retention = std::chrono::hours(7 * 24);
   // How often what is not kept any more is looked for.

@@ -29,6 +29,7 @@ std::string_view to_string(KafkaError error) {
     case KafkaError::kUnknownMemberId: return "UNKNOWN_MEMBER_ID";
     case KafkaError::kInvalidSessionTimeout: return "INVALID_SESSION_TIMEOUT";
     case KafkaError::kRebalanceInProgress: return "REBALANCE_IN_PROGRESS";
+    case KafkaError::kInvalidCommitOffsetSize: return "INVALID_COMMIT_OFFSET_SIZE";
     case KafkaError::kTopicAuthorizationFailed: return "TOPIC_AUTHORIZATION_FAILED";
     case KafkaError::kGroupAuthorizationFailed: return "GROUP_AUTHORIZATION_FAILED";
     case KafkaError::kClusterAuthorizationFailed: return "CLUSTER_AUTHORIZATION_FAILED";

@@ -35,6 +35,7 @@ enum class KafkaError : std::int16_t {
   kUnknownMemberId = 25,
   kInvalidSessionTimeout = 26,
   kRebalanceInProgress = 27,
+  kInvalidCommitOffsetSize = 28,
   kTopicAuthorizationFailed = 29,
   kGroupAuthorizationFailed = 30,
   kClusterAuthorizationFailed = 31,

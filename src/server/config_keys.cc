@@ -468,6 +468,10 @@ std::vector<ConfigKey> group_keys() {
           "Members of one group. Kafka's group.max.size and group.consumer.max.size."),
       number_key<FIELD(broker.groups.max_groups), count_between(1, 10'000'000)>(
           "groups.max_groups", "Groups of each shard."),
+      number_key<FIELD(broker.groups.memory_bytes), bytes_between(kMiB, 1024 * kGiB)>(
+          "groups.memory_bytes",
+          "What the groups of a shard may hold in memory: what members said and were given, and "
+          "committed offsets, about. Members and offsets for which there is no room are refused."),
       number_key<FIELD(broker.groups.offsets_retention), duration_between(kSecond, 10 * 365 * kDay)>(
           "groups.offsets_retention",
           "How long the offsets of a group without members are kept. Kafka's "

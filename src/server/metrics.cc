@@ -404,6 +404,8 @@ constexpr Metric kGroupMetrics[] = {
     GAUGE("penstock_committed_offsets", "", groups.offsets,
           "Offsets that groups have committed and that are kept."),
     COUNT("penstock_offset_commits_total", "", groups.commits, "Requests to commit offsets."),
+    COUNT("penstock_group_memory_refusals_total", "", groups.refused,
+          "Requests of members, and offsets, for which there was no memory (groups.memory_bytes)."),
     of_server("penstock_group_lag", "group, topic, partition",
               "Messages between what a group has committed for a partition and the partition's end. At "
               "most admin.lag_partitions of them, the first by shard and name.",
