@@ -17,6 +17,7 @@ PERCENT ?= 5
 ROUNDS ?= 100
 XFS_ROUNDS ?= 20
 BTRFS_ROUNDS ?= 20
+HISTORY_ROUNDS ?= 100
 IMAGES ?= 500
 FUZZ_SECONDS ?= 60
 
@@ -70,6 +71,11 @@ crash: build ## kill -9 of a real server under load: ROUNDS=100, XFS_ROUNDS=20, 
 	@scripts/campaign crash /usr/bin/python3 tests/clients/kill_test.py --bin-dir $(BIN) \
 	    --work-dir $(CAMPAIGN_DIR)/crash --rounds $(ROUNDS) \
 	    --xfs-rounds $(XFS_ROUNDS) --btrfs-rounds $(BTRFS_ROUNDS)
+
+.PHONY: history
+history: build ## kill -9 of a real server under groups and transactions: HISTORY_ROUNDS=100, some 8 minutes
+	@scripts/campaign history /usr/bin/python3 tests/clients/history_test.py --bin-dir $(BIN) \
+	    --work-dir $(CAMPAIGN_DIR)/history --rounds $(HISTORY_ROUNDS)
 
 .PHONY: power-cut
 power-cut: build ## Power cuts of a recorded device under a real server: IMAGES=500 disk images

@@ -1,14 +1,12 @@
-// Histories: random work of producers on a broker that dies now and then, checked against what they
-// were told. Per partition one order for all, nothing acknowledged is lost, nothing is there twice,
-// consumers of committed transactions see those whole and nothing else, and committed offsets follow
-// them.
+// Histories: random work of producers on a broker that dies now and then, and check_history() on what
+// they were told. The same with real clients on a real server is tests/clients/history_test.py.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <array>
 #include <limits>
 
 #include "base/random.h"
+#include "broker/testing/history_check.h"
 #include "broker/testing/transactions_fixture.h"
 
 namespace penstock::broker::testing {
@@ -20,21 +18,24 @@ using std::chrono::milliseconds;
 constexpr std::int32_t kPartitions = 4;
 constexpr int kTriesMax = 20;
 
-// What became of a value, as far as its producer was told.
-enum class Fate { kPending, kCommitted, kAborted };
-
-struct Written {
-  std::int32_t partition = 0;
-  Offset offset;
-  Fate fate = Fate::kPending;
-};
+// The producers, as histories number them.
+constexpr std::uint32_t kPlain = 2;
 
 // One transactional producer and its newest transaction.
 struct Worker {
+  std::uint32_t number = 0;
   Producer producer;
-  std::vector<std::string> values{};
-  std::int64_t group_offset = -1;  // committed within it
+  std::uint64_t transaction = 0;
+  bool has_work = false;
 };
+
+// A message's bytes are its name, and are read back as it.
+std::string value_of(history::Name name) { return fmt::format("{}-{}", name.producer, name.number); }
+std::optional<history::Name> name_in(const std::string& value) {
+  history::Name name;
+  const int matched = std::sscanf(value.c_str(), "%u-%lu", &name.producer, &name.number);
+  return matched == 2 && value == value_of(name) ? std::optional(name) : std::nullopt;
+}
 
 class HistoryTest : public TransactionsFixture {
  protected:
@@ -69,92 +70,121 @@ class HistoryTest : public TransactionsFixture {
     return error;
   }
 
+  void begin_transaction(Worker& worker) {
+    worker.transaction = next_transaction_++;
+    worker.has_work = false;
+    history_.transactions[worker.transaction] = {};
+  }
+  void end_transaction(Worker& worker, history::Fate fate) {
+    history_.transactions.at(worker.transaction) = {.fate = fate, .ended = ++clock_};
+    begin_transaction(worker);
+  }
   void begin_life(Worker& worker) {
     const std::string id = worker.producer.transactional_id;
-    for (const std::string& value : worker.values) written_.at(value).fate = Fate::kAborted;
-    worker.values.clear();
-    worker.group_offset = -1;
     const KafkaError error = until_done([&] {
       const auto begun = init(id);
       worker.producer = {begun.producer_id, begun.producer_epoch, {}, id};
       return begun.error_code;
     });
     ASSERT_EQ(error, KafkaError::kNone);
+    end_transaction(worker, history::Fate::kAborted);
   }
-  void write(Worker& worker) {
-    const auto partition = static_cast<std::int32_t>(random_->below(kPartitions));
-    ASSERT_EQ(until_done([&] { return announce(worker.producer, partition); }), KafkaError::kNone);
-    const std::string value = fmt::format("{}-{}", worker.producer.transactional_id, ++next_value_);
-    const std::int32_t sequence = worker.producer.next[partition]++;
+  // Sends until it is acknowledged, and returns the offset.
+  Offset send_until_done(Producer& producer, history::Name name, history::Write write) {
+    const bool is_transactional = write.transaction.has_value();
+    const std::int32_t partition = write.partition.index;
+    const std::int32_t sequence = producer.next[partition]++;
     Offset offset{-1};
     const KafkaError error = until_done([&] {
-      const auto sent = send(worker.producer, partition, sequence, value, true);
+      const auto sent = send(producer, partition, sequence, value_of(name), is_transactional);
       offset = sent.base_offset;
       return sent.error_code;
     });
-    ASSERT_EQ(error, KafkaError::kNone);
-    written_[value] = {partition, offset, Fate::kPending};
-    worker.values.push_back(value);
+    EXPECT_EQ(error, KafkaError::kNone);
+    write.offset = offset.value;
+    history_.writes[name] = write;
+    return offset;
   }
+  history::Partition any_partition() {
+    return {.topic = 0, .index = static_cast<std::int32_t>(random_->below(kPartitions))};
+  }
+  void write(Worker& worker) {
+    const history::Partition partition = any_partition();
+    ASSERT_EQ(until_done([&] { return announce(worker.producer, partition.index); }),
+              KafkaError::kNone);
+    send_until_done(worker.producer, {worker.number, next_number_++},
+                    {.partition = partition, .transaction = worker.transaction});
+    worker.has_work = true;
+  }
+  // Each worker commits for a partition of its own, as members of a group do.
   void commit_group_offset(Worker& worker) {
     ASSERT_EQ(until_done([&] { return announce_group(worker.producer); }), KafkaError::kNone);
-    const std::int64_t offset = ++next_group_offset_;
-    ASSERT_EQ(until_done([&] { return commit_offset(worker.producer, 0, offset); }), KafkaError::kNone);
-    worker.group_offset = offset;
+    const auto partition = static_cast<std::int32_t>(worker.number);
+    history::OffsetCommit commit{.group = kGroup,
+                                 .partition = {.topic = 0, .index = partition},
+                                 .offset = ++next_group_offset_,
+                                 .began = ++clock_,
+                                 .is_answered = true,
+                                 .transaction = worker.transaction};
+    ASSERT_EQ(until_done([&] { return commit_offset(worker.producer, partition, commit.offset); }),
+              KafkaError::kNone);
+    commit.ended = ++clock_;
+    history_.commits.push_back(commit);
+    worker.has_work = true;
   }
   void finish(Worker& worker, bool committed) {
-    if (worker.values.empty() && worker.group_offset < 0) return;
+    if (!worker.has_work) return;
     ASSERT_EQ(until_done([&] { return end(worker.producer, committed); }), KafkaError::kNone);
-    for (const std::string& value : worker.values)
-      written_.at(value).fate = committed ? Fate::kCommitted : Fate::kAborted;
-    if (committed && worker.group_offset >= 0) group_offset_ = worker.group_offset;
-    worker.values.clear();
-    worker.group_offset = -1;
+    end_transaction(worker, committed ? history::Fate::kCommitted : history::Fate::kAborted);
   }
   // A plain producer that sends everything twice.
   void write_plain() {
-    const auto partition = static_cast<std::int32_t>(random_->below(kPartitions));
-    const std::string value = fmt::format("plain-{}", ++next_value_);
-    const std::int32_t sequence = plain_.next[partition]++;
-    Offset first{-1};
-    const KafkaError error = until_done([&] {
-      const auto sent = send(plain_, partition, sequence, value, false);
-      first = sent.base_offset;
-      return sent.error_code;
-    });
-    ASSERT_EQ(error, KafkaError::kNone);
-    EXPECT_EQ(send(plain_, partition, sequence, value, false).base_offset, first);
+    const history::Name name{kPlain, next_number_++};
+    const history::Partition partition = any_partition();
+    const Offset first = send_until_done(plain_, name, {.partition = partition});
+    const std::int32_t sequence = plain_.next[partition.index] - 1;
+    EXPECT_EQ(send(plain_, partition.index, sequence, value_of(name), false).base_offset, first);
     revive();
-    written_[value] = {partition, first, Fate::kCommitted};
   }
 
   void let_live() {
     machine_->disk.crash_after(std::numeric_limits<std::uint64_t>::max(), SimCrash::kKill);
   }
 
-  void check() {
+  void check(bool is_over) {
     let_live();
-    for (std::int32_t partition = 0; partition < kPartitions; ++partition) {
-      std::map<Offset, std::string> expected;  // in the order of offsets
-      for (const auto& [value, written] : written_) {
-        if (written.partition != partition || written.fate != Fate::kCommitted) continue;
-        if (written.offset >= latest(partition, true)) continue;  // behind an open transaction
-        EXPECT_TRUE(expected.emplace(written.offset, value).second) << value << " has no own offset";
-      }
-      std::vector<std::string> in_order;
-      for (const auto& [offset, value] : expected) in_order.push_back(value);
-      EXPECT_EQ(committed_values(partition), in_order) << "partition " << partition;
+    history_.is_over = is_over;
+    for (std::int32_t index = 0; index < kPartitions; ++index) {
+      const history::Partition partition{.topic = 0, .index = index};
+      history::Log& log = history_.logs[partition];
+      log = {.all = entries(index, false),
+             .committed = entries(index, true),
+             .stable_end = latest(index, true).value,
+             .end = latest(index, false).value};
+      const std::uint64_t began = ++clock_;
+      const Offset offset = committed(index, false).committed_offset;
+      if (offset.value >= 0)
+        history_.sights.push_back({kGroup, partition, offset.value, began, ++clock_});
     }
-    if (group_offset_ >= 0) EXPECT_EQ(committed(0, false).committed_offset.value, group_offset_);
+    EXPECT_EQ(check_history(history_).findings, std::vector<std::string>{});
+  }
+  std::vector<history::Entry> entries(std::int32_t partition, bool only_committed) {
+    std::vector<history::Entry> found;
+    for (const Stored& message : stored(partition, only_committed))
+      found.push_back({message.offset.value, name_in(message.value)});
+    return found;
   }
 
   void live(std::uint64_t seed) {
     Random random(seed);
     random_ = &random;
     std::array<Worker, 2> workers;
-    workers[0].producer.transactional_id = "a";
-    workers[1].producer.transactional_id = "b";
-    for (Worker& worker : workers) begin_life(worker);
+    for (std::uint32_t number = 0; number < workers.size(); ++number) {
+      workers[number].number = number;
+      workers[number].producer.transactional_id = fmt::format("worker {}", number);
+      begin_transaction(workers[number]);
+      begin_life(workers[number]);
+    }
     plain_ = producer();
     for (int step = 0; step < 60 && !HasFailure(); ++step) {
       maybe_arm_death();
@@ -169,23 +199,22 @@ class HistoryTest : public TransactionsFixture {
         case 6: write_plain(); break;
         default: write(worker); break;
       }
-      if (random.below(8) == 0 && !machine_->disk.has_crashed()) check();
+      if (random.below(8) == 0 && !machine_->disk.has_crashed()) check(false);
       revive();
     }
     let_live();
     for (Worker& worker : workers) finish(worker, random.below(2) == 0);
     restart();
-    check();
-    for (std::int32_t partition = 0; partition < kPartitions; ++partition)
-      EXPECT_EQ(latest(partition, true), latest(partition, false)) << "nothing is held up";
+    check(true);
   }
 
   Random* random_ = nullptr;
   Producer plain_;
-  std::map<std::string, Written> written_;
-  std::int64_t group_offset_ = -1;
+  history::History history_;
+  std::uint64_t clock_ = 0;
+  std::uint64_t next_transaction_ = 0;
+  std::uint64_t next_number_ = 0;
   std::int64_t next_group_offset_ = 0;
-  int next_value_ = 0;
 };
 
 TEST_F(HistoryTest, OverDeathsProducersAndConsumersSeeWhatTheyWereTold) {
@@ -194,8 +223,8 @@ TEST_F(HistoryTest, OverDeathsProducersAndConsumersSeeWhatTheyWereTold) {
     (void)machine_->stop();
     machine_.reset();
     storage_ = std::make_unique<BrokerStorage>();
-    written_.clear();
-    group_offset_ = -1;
+    history_ = {};
+    clock_ = next_transaction_ = next_number_ = 0;
     next_group_offset_ = 0;
     SetUp();
     live(seed);

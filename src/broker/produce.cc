@@ -117,12 +117,20 @@ Task<KafkaError> verify(Broker& owner, const Append& append) {
   co_return co_await on_transactions(owner, *append.transactional_id, ask);
 }
 
-// The first batch of a transaction in a partition is appended when its coordinator knows of it.
+// Whether the transaction's coordinator is to be asked about a batch before it is refused: of the first
+// one of a transaction in a partition, whether there is such a transaction. One that is out of order
+// may only have overtaken that first one, while its question was on its way: the answer to the same
+// question comes behind the first one's.
+bool needs_verification(const Append& append, const log::Partition::Ticket& ticket) {
+  return ticket.verdict == log::ProducerCheck::kUnverified ||
+         (ticket.verdict == log::ProducerCheck::kOutOfOrder && append.transactional_id != nullptr);
+}
+
 Task<Result<log::Partition::Ticket>> append_verified(Broker& owner, log::Partition& partition,
                                                      Append& append) {
   auto ticket = co_await partition.append(append.batch, append.leader_epoch);
   for (int tries = 0; tries < kVerificationsMax; ++tries) {
-    if (!ticket || ticket->verdict != log::ProducerCheck::kUnverified) break;
+    if (!ticket || !needs_verification(append, *ticket)) break;
     const log::TransactionGuard guard = partition.producers().guard(append.producer.id);
     const KafkaError refusal = co_await verify(owner, append);
     if (refusal == KafkaError::kInvalidProducerEpoch) ticket->verdict = log::ProducerCheck::kStaleEpoch;

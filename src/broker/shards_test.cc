@@ -206,62 +206,155 @@ Task<void> note_end(Task<void> clients, std::atomic<std::size_t>& left) {
   --left;
 }
 
-TEST(ShardThreads, ProduceAndFetchAcrossThreads) {
-  constexpr std::size_t kShards = 2;
-  constexpr std::int32_t kPartitions = 4;
+// The shards of one server.
+class ShardThreads : public ::testing::Test {
+ protected:
+  static constexpr std::size_t kShards = 2;
+  static constexpr std::int32_t kPartitions = 4;
+
+  ShardThreads() {
+    std::filesystem::create_directories(data_ + "/topics");
+    std::vector<Peer> peers;
+    for (std::size_t i = 0; i < kShards; ++i) {
+      std::filesystem::create_directories(fmt::format("{}/pool/{}", data_, i));
+      shards_.push_back(std::make_unique<ThreadShard>(settings_, data_, i));
+      peers.push_back(Peer{&shards_[i]->scheduler, &shards_[i]->broker});
+    }
+    for (const auto& shard : shards_) shard->broker.connect(peers);
+  }
+
+  Broker& broker(std::size_t shard) { return shards_[shard]->broker; }
+  Scheduler& scheduler(std::size_t shard) { return shards_[shard]->scheduler; }
+
+  // Runs `work` on the first shard, on this thread. The first shard also stops the broker, while the
+  // others' threads still serve; until they start and after they have ended, everything is this
+  // thread's.
+  template <typename Work>
+  void run(Work& work) {
+    for (std::size_t i = 1; i < kShards; ++i)
+      shards_[i]->thread = std::thread([this, i] { scheduler(i).run_until_stopped(); });
+    const auto all = [&]() -> Task<void> {
+      if (!co_await broker(0).start()) ++failures_;
+      TopicSpec spec;
+      spec.name = "orders";
+      spec.partition_count = kPartitions;
+      const auto created = co_await broker(0).controller().create_topic(spec);
+      if (created.error != KafkaError::kNone) ++failures_;
+      co_await work();
+      if (!co_await broker(0).stop()) ++failures_;
+      for (std::size_t i = 1; i < kShards; ++i) scheduler(i).stop();
+    };
+    scheduler(0).run(all());
+    for (std::size_t i = 1; i < kShards; ++i) shards_[i]->thread.join();
+    for (const auto& shard : shards_) shard->scheduler.run(shard->pool.close());
+  }
+
+  TempDirectory directory_;
+  const std::string data_ = directory_ / "data";
+  const Settings settings_;
+  std::vector<std::unique_ptr<ThreadShard>> shards_;
+  std::atomic<int> failures_ = 0;
+};
+
+TEST_F(ShardThreads, ProduceAndFetchAcrossThreads) {
   constexpr int kRounds = 25;
   constexpr std::size_t kRecords = kShards * kRounds * kPartitions;
-  TempDirectory directory;
-  const std::string data = directory / "data";
-  std::filesystem::create_directories(data + "/topics");
-  for (std::size_t i = 0; i < kShards; ++i)
-    std::filesystem::create_directories(fmt::format("{}/pool/{}", data, i));
-
-  const Settings settings;
-  std::vector<std::unique_ptr<ThreadShard>> shards;
-  std::vector<Peer> peers;
-  for (std::size_t i = 0; i < kShards; ++i) {
-    shards.push_back(std::make_unique<ThreadShard>(settings, data, i));
-    peers.push_back(Peer{&shards[i]->scheduler, &shards[i]->broker});
-  }
-  for (const auto& shard : shards) shard->broker.connect(peers);
-
-  // Until here and after the join, everything belongs to this thread.
-  std::atomic<int> failures = 0;
   std::atomic<std::size_t> left = kShards - 1;
-  Broker& first = shards[0]->broker;
-  const auto prepare = [&]() -> Task<void> {
-    auto started = co_await first.start();
-    if (!started) ++failures;
-    TopicSpec spec;
-    spec.name = "orders";
-    spec.partition_count = kPartitions;
-    const auto created = co_await first.controller().create_topic(spec);
-    if (created.error != KafkaError::kNone) ++failures;
+  const auto work = [&]() -> Task<void> {
     for (std::size_t i = 1; i < kShards; ++i) {
       auto begin = [&, i]() -> Task<bool> {
-        auto clients = run_clients(shards[i]->broker, kPartitions, kRounds, kRecords, failures);
-        shards[i]->scheduler.spawn(note_end(std::move(clients), left));
+        auto clients = run_clients(broker(i), kPartitions, kRounds, kRecords, failures_);
+        scheduler(i).spawn(note_end(std::move(clients), left));
         co_return true;
       };
-      co_await call_on(first.scheduler(), shards[i]->scheduler, begin);
+      co_await call_on(scheduler(0), scheduler(i), begin);
     }
-    co_await run_clients(first, kPartitions, kRounds, kRecords, failures);
+    co_await run_clients(broker(0), kPartitions, kRounds, kRecords, failures_);
+    while (left > 0) co_await scheduler(0).sleep_for(milliseconds(1));
   };
-  for (std::size_t i = 1; i < kShards; ++i) {
-    shards[i]->thread = std::thread([&shards, i] { shards[i]->scheduler.run_until_stopped(); });
+  run(work);
+  EXPECT_EQ(failures_, 0);
+}
+
+// ---- transactions
+
+struct TransactionalProducer {
+  std::string id;
+  std::int64_t producer_id = -1;
+  std::int16_t epoch = -1;
+};
+
+Task<void> send_in_transaction(Broker& broker, const TransactionalProducer& producer,
+                               std::int32_t partition, std::int32_t sequence,
+                               std::atomic<int>& failures) {
+  kafka::BatchOptions options;
+  options.producer_id = producer.producer_id;
+  options.producer_epoch = producer.epoch;
+  options.base_sequence = sequence;
+  options.transactional = true;
+  kafka::RecordBatchBuilder builder(options);
+  kafka::NewRecord record;
+  record.value = as_bytes(std::string_view("value"));
+  builder.add(record);
+  const auto batch = std::move(builder).build();
+  auto request = BrokerMachine::produce_request("orders", batch, partition);
+  request.transactional_id = producer.id;
+  std::vector<std::byte> frame;
+  const auto sent = co_await ask(broker, request, 9, frame);
+  if (sent.responses[0].partition_responses[0].error_code != KafkaError::kNone) ++failures;
+}
+
+// Several batches at once, none of which waits for the answer to the one in front of it.
+Task<void> run_transaction(Broker& broker, const TransactionalProducer& producer, int number,
+                           std::int32_t partitions, std::atomic<int>& failures) {
+  constexpr int kBatches = 3;
+  std::vector<std::byte> frame;
+  kafka::AddPartitionsToTxnRequest announcement;
+  announcement.transactional_id = producer.id;
+  announcement.producer_id = producer.producer_id;
+  announcement.producer_epoch = producer.epoch;
+  auto& announced = announcement.topics.emplace_back();
+  announced.name = "orders";
+  for (std::int32_t partition = 0; partition < partitions; ++partition)
+    announced.partitions.push_back(partition);
+  co_await ask(broker, announcement, 3, frame);
+  std::vector<Task<void>> sends;
+  for (int i = 0; i < kBatches; ++i) {
+    for (std::int32_t partition = 0; partition < partitions; ++partition) {
+      sends.push_back(
+          send_in_transaction(broker, producer, partition, number * kBatches + i, failures));
+    }
   }
-  // The first shard also stops the broker, while the others' threads still serve.
-  const auto stop = [&]() -> Task<void> {
-    while (left > 0) co_await first.scheduler().sleep_for(milliseconds(1));
-    if (!co_await first.stop()) ++failures;
-    for (std::size_t i = 1; i < kShards; ++i) shards[i]->scheduler.stop();
+  co_await join(broker.scheduler(), std::move(sends));
+  kafka::EndTxnRequest end;
+  end.transactional_id = producer.id;
+  end.producer_id = producer.producer_id;
+  end.producer_epoch = producer.epoch;
+  end.committed = true;
+  const auto ended = co_await ask(broker, end, 3, frame);
+  if (ended.error_code != KafkaError::kNone) ++failures;
+}
+
+// The first batch of a transaction in a partition has to wait until the transaction's coordinator was
+// asked, on another thread. Those behind it would find a gap in front of them.
+TEST_F(ShardThreads, BatchesBehindTheFirstOfATransactionDoNotOvertakeIt) {
+  const auto work = [&]() -> Task<void> {
+    TransactionalProducer producer;
+    for (int i = 0; producer.id.empty() || broker(0).coordinator_of(producer.id).broker == &broker(0);
+         ++i)
+      producer.id = fmt::format("payments-{}", i);
+    kafka::InitProducerIdRequest init;
+    init.transactional_id = producer.id;
+    init.transaction_timeout_ms = 60'000;
+    std::vector<std::byte> frame;
+    const auto begun = co_await ask(broker(0), init, 4, frame);
+    producer.producer_id = begun.producer_id;
+    producer.epoch = begun.producer_epoch;
+    for (int number = 0; number < 20; ++number)
+      co_await run_transaction(broker(0), producer, number, kPartitions, failures_);
   };
-  shards[0]->scheduler.run(prepare());
-  shards[0]->scheduler.run(stop());
-  for (std::size_t i = 1; i < kShards; ++i) shards[i]->thread.join();
-  for (const auto& shard : shards) shard->scheduler.run(shard->pool.close());
-  EXPECT_EQ(failures, 0);
+  run(work);
+  EXPECT_EQ(failures_, 0);
 }
 
 }  // namespace

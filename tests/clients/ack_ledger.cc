@@ -5,7 +5,6 @@
 #include <array>
 #include <cstring>
 #include <fstream>
-#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -43,8 +42,13 @@ const char* filler(const MessageId& id) {
   return pool().data() + mix(id.producer, id.sequence) % (kPoolBytes - kMaxMessageBytes);
 }
 
-// The message that these bytes are, if they are a whole and unchanged one.
-std::optional<MessageId> identify(std::span<const char> message) {
+std::string describe(const MessageId& id) {
+  return fmt::format("message {} of producer {} ({} bytes)", id.sequence, id.producer, id.size_bytes);
+}
+
+}  // namespace
+
+std::optional<MessageId> identify_message(std::span<const char> message) {
   if (message.size() < kMessageHeadBytes || message.size() > kMaxMessageBytes) return std::nullopt;
   MessageId id;
   std::memcpy(&id.producer, message.data(), 4);
@@ -55,12 +59,6 @@ std::optional<MessageId> identify(std::span<const char> message) {
   if (!body.empty() && std::memcmp(body.data(), filler(id), body.size()) != 0) return std::nullopt;
   return id;
 }
-
-std::string describe(const MessageId& id) {
-  return fmt::format("message {} of producer {} ({} bytes)", id.sequence, id.producer, id.size_bytes);
-}
-
-}  // namespace
 
 std::vector<char> make_message(const MessageId& id) {
   std::vector<char> message(id.size_bytes);
@@ -125,7 +123,7 @@ void LogChecker::see(std::int32_t partition_index, std::int64_t offset, std::spa
   }
   partition.next_offset = offset + 1;
 
-  const std::optional<MessageId> found = identify(message);
+  const std::optional<MessageId> found = identify_message(message);
   const auto acked = partition.unseen_acks.find(offset);
   if (acked != partition.unseen_acks.end()) {
     if (found != acked->second) {

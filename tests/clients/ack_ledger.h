@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -34,6 +35,9 @@ struct MessageId {
 
 // The message's bytes: at least kMessageHeadBytes, at most kMaxMessageBytes.
 std::vector<char> make_message(const MessageId& id);
+
+// The message that these bytes are, if they are a whole and unchanged one.
+std::optional<MessageId> identify_message(std::span<const char> message);
 
 // The size that `producer` gives to message `sequence`: mostly small, sometimes up to `max_bytes`.
 std::uint32_t message_size(std::uint32_t producer, std::uint64_t sequence, std::uint32_t min_bytes,

@@ -123,28 +123,39 @@ class TransactionsFixture : public ::testing::Test {
     request.min_bytes = 0;
     return machine_->ask(request, 11).responses.at(0).partitions.at(0);
   }
-  // What a consumer of committed transactions makes of it: batches of aborted ones are left out, up to
-  // their markers.
-  std::vector<std::string> committed_values(std::int32_t partition) {
-    std::vector<std::string> values;
+  struct Stored {
+    Offset offset;
+    std::string value;
+  };
+  // What a consumer makes of a partition: markers are left out, and for one of committed transactions
+  // the batches of aborted ones too, up to their markers.
+  std::vector<Stored> stored(std::int32_t partition, bool only_committed) {
+    std::vector<Stored> messages;
     std::set<std::int64_t> skipped;
-    for (Offset from; from < latest(partition, true);) {
-      const auto fetched = fetch(partition, from);
+    for (Offset from; from < latest(partition, only_committed);) {
+      const auto fetched = fetch(partition, from, only_committed);
       EXPECT_EQ(fetched.error_code, kafka::KafkaError::kNone);
       if (fetched.records.view().empty()) {
         ADD_FAILURE() << "nothing at " << from.value;
         break;
       }
-      from = add_committed(fetched, skipped, values);
+      from = add_stored(fetched, skipped, messages);
     }
+    return messages;
+  }
+  std::vector<std::string> committed_values(std::int32_t partition) {
+    std::vector<std::string> values;
+    for (Stored& message : stored(partition, true)) values.push_back(std::move(message.value));
     return values;
   }
   // Returns where it goes on.
-  static Offset add_committed(const kafka::FetchResponse::Partition& fetched,
-                              std::set<std::int64_t>& skipped, std::vector<std::string>& values) {
+  static Offset add_stored(const kafka::FetchResponse::Partition& fetched,
+                           std::set<std::int64_t>& skipped, std::vector<Stored>& messages) {
     std::map<std::int64_t, std::vector<Offset>> aborted;
-    for (const auto& one : fetched.aborted_transactions.value())
-      aborted[one.producer_id].push_back(one.first_offset);
+    if (fetched.aborted_transactions) {
+      for (const auto& one : *fetched.aborted_transactions)
+        aborted[one.producer_id].push_back(one.first_offset);
+    }
     Offset next;
     ByteView rest = fetched.records.view();
     while (!rest.empty()) {
@@ -160,8 +171,11 @@ class TransactionsFixture : public ::testing::Test {
         skipped.erase(view->producer_id());
       } else if (!skipped.contains(view->producer_id())) {
         kafka::RecordReader reader(*view);
-        for (auto record = reader.next(); record && *record; record = reader.next())
-          values.emplace_back(as_text(*(*record)->value));
+        Offset offset = view->base_offset();
+        for (auto record = reader.next(); record && *record; record = reader.next()) {
+          messages.push_back({offset, std::string(as_text(*(*record)->value))});
+          offset = offset + 1;
+        }
       }
       next = view->base_offset() + view->last_offset_delta() + 1;
       rest = rest.subspan(size);
