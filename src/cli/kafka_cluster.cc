@@ -8,6 +8,7 @@
 #include "cli/kafka_advice.h"
 #include "cli/kafka_retry.h"
 #include "kafka/messages/find_coordinator.h"
+#include "kafka/messages/init_producer_id.h"
 
 namespace penstock::cli {
 
@@ -252,6 +253,23 @@ Result<std::map<std::int32_t, Offset>> KafkaCluster::list_offsets(Topic topic, s
                                            &kafka::MetadataResponse::Partition::partition_index);
       if (found != again->partitions.end()) partition.leader_id = found->leader_id;
     }
+  }
+}
+
+Result<ProducerIdentity> KafkaCluster::new_producer(const Deadline& deadline) {
+  Backoff backoff;
+  while (true) {
+    const Result<KafkaConnection*> connection = any(deadline);
+    if (!connection) return Unexpected(connection.error());
+    if (!(*connection)->version_of(kafka::ApiKey::kInitProducerId)) return ProducerIdentity();
+    kafka::InitProducerIdRequest request;
+    request.transactional_id = std::nullopt;
+    const auto response = ask_any(request, deadline);
+    if (!response) return Unexpected(response.error());
+    if (response->error_code == KafkaError::kNone)
+      return ProducerIdentity{.id = response->producer_id, .epoch = response->producer_epoch};
+    if (!may_pass(response->error_code) || !sleep_before_retry(backoff.next(), deadline))
+      return Unexpected(to_error(response->error_code, "ask for a producer id"));
   }
 }
 

@@ -23,6 +23,12 @@ namespace penstock::cli {
 // What a reader sees of transactions; the numbers are the protocol's.
 enum class Isolation : std::int8_t { kReadUncommitted = 0, kReadCommitted = 1 };
 
+// Who a producer is to brokers that drop what it sends twice (KIP-98). An id of -1: nobody.
+struct ProducerIdentity {
+  std::int64_t id = -1;
+  std::int16_t epoch = -1;
+};
+
 class KafkaCluster {
  public:
   using Topic = kafka::MetadataResponse::Topic;
@@ -52,6 +58,10 @@ class KafkaCluster {
   // `timestamp`; -1 where there is none. Follows leaders that move, until the deadline.
   Result<std::map<std::int32_t, Offset>> list_offsets(Topic topic, std::int64_t timestamp,
                                                       Isolation isolation, const Deadline& deadline);
+
+  // An identity for a new producer, or nobody's where brokers give none out; asks again while they are
+  // not ready, until the deadline.
+  Result<ProducerIdentity> new_producer(const Deadline& deadline);
 
   // The broker that looks after a group; asks again while that moves, until the deadline.
   Result<std::int32_t> coordinator_of(const std::string& group, const Deadline& deadline);

@@ -37,6 +37,7 @@ struct ProduceOptions {
   std::string compression = "none";
   std::string batch_bytes = "256KiB";
   std::string linger = "5ms";
+  bool is_idempotent = true;
 };
 
 Result<Acks> parse_acks(const std::string& text) {
@@ -118,6 +119,8 @@ class ProduceRun {
     KafkaCluster cluster(*addresses);
     auto producer = Producer::open(cluster, options_.topic, producer_options(), &interrupt_);
     if (!producer) return Unexpected(producer.error());
+    if (options_.is_idempotent && options_.acks == "all" && !producer->is_idempotent())
+      console_.note("the broker gives out no producer ids, so a message may arrive twice");
     if (::isatty(input_fd()) == 1) console_.note("one message per line; Ctrl-D ends");
     begun_ = SteadyClock::now();
     while (true) {
@@ -156,6 +159,7 @@ class ProduceRun {
             .linger = std::chrono::duration_cast<milliseconds>(linger),
             .timeout = std::chrono::seconds(options_.broker.timeout_seconds),
             .partition = options_.partition,
+            .is_idempotent = options_.is_idempotent,
             .seed = static_cast<std::uint64_t>(seed)};
   }
 
@@ -318,6 +322,8 @@ void add_sending_options(CLI::App& command, ProduceOptions& options) {
       ->type_name("DURATION")
       ->check(checked_by(parse_linger))
       ->capture_default_str();
+  command.add_flag("!--no-idempotence", options.is_idempotent,
+                   "Do not number batches: for brokers that do not let this client");
 }
 
 }  // namespace
@@ -327,9 +333,9 @@ void add_produce_command(CLI::App& app, Console& console, int& exit_code) {
       *app.add_subcommand("produce", "Send lines of standard input as messages, to any Kafka broker");
   auto options = std::make_shared<ProduceOptions>();
   command.footer(
-      "Messages of a partition keep their order. A message whose acknowledgement is lost with a "
-      "connection\n"
-      "is sent again, and may then be there twice.\n\n"
+      "Messages of a partition keep their order. What is sent again, because an acknowledgement was "
+      "lost,\n"
+      "is there once; but with --no-idempotence, or --acks 1, it may be there twice.\n\n"
       "Examples:\n"
       "  printf 'one\\ntwo\\n' | penstock produce orders\n"
       "  penstock produce orders --file orders.csv --key-delimiter , --compression zstd");

@@ -32,6 +32,12 @@ std::size_t size_of(const ProducedMessage& message) {
   return size_bytes;
 }
 
+// They begin again at 0 behind the largest.
+std::int32_t sequence_after(std::int32_t sequence, std::size_t records) {
+  constexpr std::uint64_t kCount = std::uint64_t{1} << 31;
+  return static_cast<std::int32_t>((static_cast<std::uint64_t>(sequence) + records) % kCount);
+}
+
 }  // namespace
 
 Producer::Producer(KafkaCluster& cluster, std::string topic, const ProducerOptions& options,
@@ -45,9 +51,9 @@ Producer::Producer(KafkaCluster& cluster, std::string topic, const ProducerOptio
 Result<Producer> Producer::open(KafkaCluster& cluster, const std::string& topic,
                                 const ProducerOptions& options, const Interrupt* interrupt) {
   Producer producer(cluster, topic, options, interrupt);
-  const auto found = cluster.topic(
-      topic, KafkaCluster::Missing::kCreated,
-      interrupt == nullptr ? Deadline(options.timeout) : Deadline(options.timeout, *interrupt, 1));
+  const Deadline deadline =
+      interrupt == nullptr ? Deadline(options.timeout) : Deadline(options.timeout, *interrupt, 1);
+  const auto found = cluster.topic(topic, KafkaCluster::Missing::kCreated, deadline);
   if (!found) return Unexpected(found.error());
   producer.take_leaders(*found);
   const auto count = static_cast<std::int32_t>(producer.partitions_.size());
@@ -55,9 +61,21 @@ Result<Producer> Producer::open(KafkaCluster& cluster, const std::string& topic,
     return fail(ErrorCode::kOutOfRange, "topic '{}' has no partition {}: it has {}, from 0 on", topic,
                 *options.partition, count);
   }
+  if (options.is_idempotent && options.acks == Acks::kAll) {
+    const auto identity = cluster.new_producer(deadline);
+    if (!identity) return Unexpected(identity.error());
+    producer.identity_ = *identity;
+  }
   producer.unkeyed_partition_ =
       static_cast<std::int32_t>(Random(options.seed).below(static_cast<std::uint64_t>(count)));
   return producer;
+}
+
+kafka::BatchOptions Producer::batch_options(std::int32_t base_sequence) const {
+  return {.producer_id = identity_.id,
+          .producer_epoch = identity_.epoch,
+          .base_sequence = is_idempotent() ? base_sequence : -1,
+          .compression = options_.compression};
 }
 
 // A second signal drops whatever is waited for.
@@ -104,7 +122,7 @@ void Producer::add(const ProducedMessage& message) {
   Partition& partition = partition_for(message, size_bytes);
   if (partition.open && partition.open->size() + size_bytes > options_.batch_bytes) close(partition);
   if (!partition.open) {
-    partition.open.emplace(kafka::BatchOptions{.compression = options_.compression});
+    partition.open.emplace(batch_options(partition.next_sequence));
     partition.opened_at = SteadyClock::now();
     buffered_bytes_ += partition.open->size();
   }
@@ -121,6 +139,7 @@ void Producer::add(const ProducedMessage& message) {
 }
 
 void Producer::close(Partition& partition) {
+  partition.next_sequence = sequence_after(partition.next_sequence, partition.open_lines.size());
   buffered_bytes_ -= partition.open->size();
   Batch batch{.bytes = std::move(*partition.open).build(), .lines = std::move(partition.open_lines)};
   buffered_bytes_ += batch.bytes.size();
@@ -238,7 +257,7 @@ void Producer::take(std::int32_t leader, Request request) {
 
 void Producer::take_result(SentBatch sent, const kafka::ProduceResponse::Partition* result) {
   const KafkaError error = result == nullptr ? KafkaError::kUnknownServerError : result->error_code;
-  if (error == KafkaError::kNone) {
+  if (error == KafkaError::kNone || error == KafkaError::kDuplicateSequenceNumber) {
     backoff_.reset();
     return acknowledge(sent.batch);
   }
@@ -277,9 +296,10 @@ void Producer::split(SentBatch sent) {
   const auto plain = kafka::decompress(batch.compression(), batch.records()).value();
   kafka::RecordReader reader(batch, plain);
   const std::size_t half = sent.batch.lines.size() / 2;
+  const std::int32_t sequence = batch.base_sequence();
   std::array<kafka::RecordBatchBuilder, 2> builders{
-      kafka::RecordBatchBuilder({.compression = options_.compression}),
-      kafka::RecordBatchBuilder({.compression = options_.compression})};
+      kafka::RecordBatchBuilder(batch_options(sequence)),
+      kafka::RecordBatchBuilder(batch_options(sequence_after(sequence, half)))};
   for (std::size_t i = 0; i < sent.batch.lines.size(); ++i) {
     const auto record = reader.next().value().value();
     const std::vector<kafka::RecordHeaderView> headers = record.headers();

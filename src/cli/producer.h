@@ -3,8 +3,10 @@
 // Collects messages into a batch per partition, and sends batches to the partitions' leaders: one
 // request per leader at a time, one batch per partition in it, so a partition's messages keep their
 // order over every retry. What may pass by itself (a leader that moves, a connection that is lost) is
-// tried again until a batch's time is over; a request of which the answer was lost is sent again, so
-// messages may arrive twice. A batch above the topic's limit is sent in halves.
+// tried again until a batch's time is over. A request of which the answer was lost is sent again;
+// batches are numbered, so that the broker drops what it has already (KIP-98), unless that is not
+// wanted, the broker cannot, or less than all replicas are asked: then messages may arrive twice. A
+// batch above the topic's limit is sent in halves.
 //
 // The caller's loop: add() while has_room(), then poll what poll_set() says for at most next_step_in(),
 // then step(). After finish(), until is_idle().
@@ -44,6 +46,8 @@ struct ProducerOptions {
   std::optional<std::int32_t> partition{};  // for every message, whatever its key
   // Of all batches that wait or are under way.
   std::size_t max_buffered_bytes = 64 * kMiB;
+  // Numbers batches, where brokers know what that means; only with Acks::kAll.
+  bool is_idempotent = true;
   // Chooses where messages without a key begin.
   std::uint64_t seed = 0;
 };
@@ -71,6 +75,8 @@ class Producer {
   static Result<Producer> open(KafkaCluster& cluster, const std::string& topic,
                                const ProducerOptions& options, const Interrupt* interrupt = nullptr);
 
+  // Whether its batches are numbered, so that none arrives twice.
+  bool is_idempotent() const { return identity_.id >= 0; }
   // Whether add() may be called: less than max_buffered_bytes wait, and nothing has failed.
   bool has_room() const;
   // Copies the message in.
@@ -106,6 +112,7 @@ class Producer {
     std::vector<std::uint64_t> open_lines{};
     SteadyClock::time_point opened_at{};
     std::deque<Batch> ready{};
+    std::int32_t next_sequence = 0;  // of the next record that is put into a batch
   };
   struct SentBatch {
     Partition* partition;
@@ -121,6 +128,8 @@ class Producer {
            const Interrupt* interrupt);
 
   Deadline deadline(std::chrono::milliseconds from_now) const;
+  // Of a batch of the partition that begins with this sequence number.
+  kafka::BatchOptions batch_options(std::int32_t base_sequence) const;
   void take_leaders(const KafkaCluster::Topic& topic);
   Partition& partition_for(const ProducedMessage& message, std::size_t bytes);
   void close(Partition& partition);
@@ -142,6 +151,7 @@ class Producer {
   ProducerOptions options_;
   const Interrupt* interrupt_;
   OwnConnections connections_;
+  ProducerIdentity identity_;
   std::map<std::int32_t, Partition> partitions_;
   std::map<std::int32_t, Request> requests_;  // under way, by leader
   std::int32_t unkeyed_partition_ = 0;

@@ -141,6 +141,23 @@ TEST(Producer, ALostConnectionIsOpenedAgainAndOrderIsKept) {
   EXPECT_EQ(topic.records_of(0), numbers(100));
 }
 
+TEST(Producer, WhatIsSentAgainIsThereOnceUnlessBatchesAreNotNumbered) {
+  for (const bool is_idempotent : {true, false}) {
+    FakeTopic topic(1);
+    int requests = 0;
+    topic.fail_as([&requests](ApiKey api, std::int32_t, std::int32_t, ByteView) {
+      return Fault{.loses_answer = api == ApiKey::kProduce && ++requests % 3 == 1};
+    });
+    KafkaCluster cluster(topic.bootstrap());
+    Producer producer = open(cluster, {.batch_bytes = 500, .is_idempotent = is_idempotent});
+    EXPECT_EQ(producer.is_idempotent(), is_idempotent);
+    send_numbers(producer, 100);
+    EXPECT_FALSE(producer.failure());
+    if (is_idempotent) EXPECT_EQ(topic.records_of(0), numbers(100));
+    if (!is_idempotent) EXPECT_GT(topic.records_of(0).size(), 100U);
+  }
+}
+
 TEST(Producer, ABatchThatIsTooLargeIsSentInHalves) {
   for (const auto codec : {Compression::kNone, Compression::kZstd}) {
     FakeTopic topic(1);

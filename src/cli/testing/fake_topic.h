@@ -1,5 +1,5 @@
-// FakeTopic: one topic, "orders", on fake brokers that know Metadata, Produce, Fetch and ListOffsets,
-// and fail as a test wants it.
+// FakeTopic: one topic, "orders", on fake brokers that know Metadata, Produce, Fetch, ListOffsets
+// and InitProducerId, and fail as a test wants it.
 //
 // Threading: the brokers' threads and the test's; everything shared is behind one mutex.
 #pragma once
@@ -10,6 +10,7 @@
 #include "cli/testing/fake_broker.h"
 #include "kafka/compression.h"
 #include "kafka/messages/fetch.h"
+#include "kafka/messages/init_producer_id.h"
 #include "kafka/messages/list_offsets.h"
 #include "kafka/messages/metadata.h"
 #include "kafka/messages/produce.h"
@@ -27,7 +28,8 @@ class FakeTopic {
   // request's end.
   struct Fault {
     kafka::KafkaError error = kafka::KafkaError::kNone;
-    bool closes = false;  // the connection
+    bool closes = false;        // the connection
+    bool loses_answer = false;  // closes it when the request has been done
     bool is_silent = false;
   };
   using FaultFor = std::function<Fault(kafka::ApiKey api, std::int32_t node, std::int32_t partition,
@@ -96,6 +98,7 @@ class FakeTopic {
     Offset start;
     Offset end;
     std::vector<std::vector<std::byte>> batches;
+    std::int32_t next_sequence = 0;  // of the only producer
   };
 
   static std::vector<kafka::ApiVersionsResponse::ApiVersion> apis() {
@@ -103,7 +106,8 @@ class FakeTopic {
     return {{ApiKey::kMetadata, 0, 12},
             {ApiKey::kProduce, 0, 9},
             {ApiKey::kFetch, 4, 12},
-            {ApiKey::kListOffsets, 1, 7}};
+            {ApiKey::kListOffsets, 1, 7},
+            {ApiKey::kInitProducerId, 0, 4}};
   }
 
   void append_locked(std::int32_t partition, std::vector<std::byte> batch) {
@@ -111,6 +115,20 @@ class FakeTopic {
     store_be<std::int64_t>(batch, batch_layout::kBaseOffset, log.end.value);
     log.end = log.end + (load_be<std::int32_t>(batch, batch_layout::kLastOffsetDelta) + 1);
     log.batches.push_back(std::move(batch));
+  }
+
+  // As a broker does that looks at sequence numbers.
+  kafka::KafkaError append_next(std::int32_t partition, ByteView records) {
+    const auto batch = kafka::RecordBatchView::parse(records).value();
+    Log& log = logs_.at(static_cast<std::size_t>(partition));
+    if (batch.base_sequence() >= 0) {
+      if (batch.base_sequence() < log.next_sequence) return kafka::KafkaError::kDuplicateSequenceNumber;
+      if (batch.base_sequence() > log.next_sequence)
+        return kafka::KafkaError::kOutOfOrderSequenceNumber;
+      log.next_sequence += batch.record_count();
+    }
+    append_locked(partition, {records.begin(), records.end()});
+    return kafka::KafkaError::kNone;
   }
 
   template <typename Response>
@@ -139,6 +157,8 @@ class FakeTopic {
       case kafka::ApiKey::kProduce: return produce(node, request);
       case kafka::ApiKey::kFetch: return fetch(node, request);
       case kafka::ApiKey::kListOffsets: return list_offsets(node, request);
+      case kafka::ApiKey::kInitProducerId:
+        return respond(request, kafka::InitProducerIdResponse{.producer_id = 7, .producer_epoch = 0});
       default: return std::nullopt;
     }
   }
@@ -167,9 +187,10 @@ class FakeTopic {
       const Fault wrong = fault(kafka::ApiKey::kProduce, node, data.index, records);
       if (wrong.closes) return std::nullopt;
       if (wrong.is_silent) return std::vector<std::byte>();
-      if (wrong.error == kafka::KafkaError::kNone)
-        append_locked(data.index, {records.begin(), records.end()});
-      topic.partition_responses.push_back({.index = data.index, .error_code = wrong.error});
+      kafka::KafkaError error = wrong.error;
+      if (error == kafka::KafkaError::kNone) error = append_next(data.index, records);
+      if (wrong.loses_answer) return std::nullopt;
+      topic.partition_responses.push_back({.index = data.index, .error_code = error});
     }
     if (request.acks == 0) return std::vector<std::byte>();
     return respond(frame, response);
