@@ -322,8 +322,9 @@ void add_sending_options(CLI::App& command, ProduceOptions& options) {
       ->type_name("DURATION")
       ->check(checked_by(parse_linger))
       ->capture_default_str();
-  command.add_flag("!--no-idempotence", options.is_idempotent,
-                   "Do not number batches: for brokers that do not let this client");
+  command.add_flag_callback(
+      "--no-idempotence", [&options] { options.is_idempotent = false; },
+      "Do not number batches: for brokers that do not let this client");
 }
 
 }  // namespace
