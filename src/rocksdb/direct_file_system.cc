@@ -142,7 +142,7 @@ IOStatus DirectFileSystem::NewLogger(const std::string& path, const IOOptions& o
   if (!made.ok()) return made;
   const std::string directory = directory_of(normal_path(path));
   reports_.add_logger(directory, *result);
-  places_.introduce(directory);
+  places_.tell_again(directory);
   return made;
 }
 
@@ -222,6 +222,19 @@ IOStatus DirectFileSystem::LockFile(const std::string& path, const IOOptions& op
   (void)FileSystemWrapper::UnlockFile(*lock, options, dbg);
   *lock = nullptr;
   return to_status(settled);
+}
+
+FileOptions DirectFileSystem::OptimizeForLogWrite(const FileOptions& options,
+                                                  const ::rocksdb::DBOptions& db_options) const {
+  FileOptions optimized = FileSystemWrapper::OptimizeForLogWrite(options, db_options);
+  optimized.use_mmap_writes = options.use_mmap_writes;
+  return optimized;
+}
+
+FileOptions DirectFileSystem::OptimizeForManifestWrite(const FileOptions& options) const {
+  FileOptions optimized = FileSystemWrapper::OptimizeForManifestWrite(options);
+  optimized.use_mmap_writes = options.use_mmap_writes;
+  return optimized;
 }
 
 IOStatus DirectFileSystem::Poll(std::vector<void*>& /*handles*/, std::size_t /*min_completions*/) {

@@ -76,6 +76,12 @@ class DirectFileSystem final : public ::rocksdb::FileSystemWrapper {
   IOStatus LockFile(const std::string& path, const IOOptions& options, ::rocksdb::FileLock** lock,
                     IODebugContext* dbg) override;
 
+  // The default ones turn memory mapping off here without a word, so that it would show with the first
+  // table only.
+  FileOptions OptimizeForLogWrite(const FileOptions& options,
+                                  const ::rocksdb::DBOptions& db_options) const override;
+  FileOptions OptimizeForManifestWrite(const FileOptions& options) const override;
+
   // ReadAsync() of our files has ended when it returns.
   IOStatus Poll(std::vector<void*>& handles, std::size_t min_completions) override;
   IOStatus AbortIO(std::vector<void*>& handles) override;

@@ -11,25 +11,25 @@ void Places::NoReactor::poll(Duration /*max_wait*/) {
 Result<Disk*> Places::disk_for(const std::string& path) {
   const std::string directory = directory_of(path);
   const std::lock_guard lock(mutex_);
-  if (const auto known = known_.find(directory); known != known_.end())
-    return &disk(known->second.mode);
-  const Result<Known> found = find_mode(directory);
-  if (!found) return Unexpected(found.error());
-  if (known_.size() >= kMaxDirectories) known_.clear();
-  known_.emplace(directory, *found);
-  return &disk(found->mode);
-}
-
-void Places::introduce(const std::string& directory) {
-  if (!disk_for(directory + "/.")) return;
-  const std::lock_guard lock(mutex_);
-  if (const auto known = known_.find(directory); known != known_.end()) {
-    reports_.say(directory,
-                 fmt::format("{} I/O: {}", to_string(known->second.mode), known->second.reason));
+  auto known = known_.find(directory);
+  if (known == known_.end()) {
+    const Result<Known> found = find_mode(directory);
+    if (!found) return Unexpected(found.error());
+    if (known_.size() >= kMaxDirectories) known_.clear();
+    known = known_.emplace(directory, *found).first;
   }
+  const IoMode mode = known->second.mode;
+  if (!std::exchange(known->second.is_told, true))
+    reports_.say(directory, fmt::format("{} I/O: {}", to_string(mode), known->second.reason));
+  return &disk(mode);
 }
 
-Result<Places::Known> Places::find_mode(const std::string& directory) {
+void Places::tell_again(const std::string& directory) {
+  const std::lock_guard lock(mutex_);
+  if (const auto known = known_.find(directory); known != known_.end()) known->second.is_told = false;
+}
+
+Result<Places::Known> Places::find_mode(const std::string& directory) const {
   const Result<ProbeReport> report = probe(directory, {.look_only_if_denied = true});
   if (!report) return Unexpected(report.error());
   const Result<ChosenMode> chosen = choose_io_mode(*report, requested_);

@@ -29,9 +29,9 @@ class Places {
 
   // The disk for a file at `path` (normal). Errors: those of probe() and choose_io_mode().
   Result<Disk*> disk_for(const std::string& path);
-  // Says what mode the files of `directory` get: a database has opened its log there. An error is told
-  // to who opens a file.
-  void introduce(const std::string& directory);
+  // A database has opened its log in `directory`: the next file there is when its mode is said again.
+  // Not yet, because a new logger has no level, and drops what it is given.
+  void tell_again(const std::string& directory);
   // For side files, which are memory: see SharedMemory.
   Disk& side_disk() { return disk(IoMode::kBuffered); }
   // For AppendFile and ReadAhead, which never get to it over these disks.
@@ -50,8 +50,9 @@ class Places {
   struct Known {
     IoMode mode;
     std::string reason;
+    bool is_told = false;
   };
-  Result<Known> find_mode(const std::string& directory);
+  Result<Known> find_mode(const std::string& directory) const;
 
   RequestedIoMode requested_;
   Reports& reports_;

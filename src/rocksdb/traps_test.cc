@@ -113,9 +113,12 @@ TEST_F(RocksTrap, Trap2FilesDoNotSayThatTheyAreDirectSoSyncIsCalled) {
 }
 
 TEST_F(RocksTrap, Trap3PaddingIsGoneBeforeAnyRecoveryModeLooks) {
+  const auto path_of = [&](db::WALRecoveryMode mode) {
+    return directory_ / std::to_string(static_cast<int>(mode));
+  };
+  for (const db::WALRecoveryMode mode : kRecoveryModes) put_and_die(path_of(mode), /*sync=*/true);
   for (const db::WALRecoveryMode mode : kRecoveryModes) {
-    const std::string path = directory_ / std::to_string(static_cast<int>(mode));
-    put_and_die(path, /*sync=*/true);
+    const std::string path = path_of(mode);
     const std::string log = only_log(path);
     const std::uint64_t data_bytes = end_of_log(stored(log));
     EXPECT_GT(stored_bytes(log), data_bytes) << "nothing was prepared";

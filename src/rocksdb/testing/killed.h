@@ -10,11 +10,13 @@
 
 namespace penstock::rocksdb {
 
-// Nothing of RocksDB may have threads in this process before. The child's last act is the signal.
+// RocksDB's threads do not come along, though its pools believe it: one test per process, as ctest runs
+// them. The child's last act is the signal.
 inline void run_and_kill(const std::function<void()>& work) {
   const pid_t child = ::fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
+    ::alarm(60);  // whatever it may wait for
     work();
     // A test that failed over there must not look like one that was killed.
     if (::testing::Test::HasFailure()) ::_exit(1);
