@@ -76,8 +76,7 @@ IOStatus DirectFileSystem::ReuseWritableFile(const std::string& path, const std:
                                              std::unique_ptr<::rocksdb::FSWritableFile>* result,
                                              IODebugContext* dbg) {
   result->reset();
-  if (const IOStatus removed = DeleteFile(old_path, options.io_options, dbg); !removed.ok())
-    return removed;
+  if (IOStatus removed = DeleteFile(old_path, options.io_options, dbg); !removed.ok()) return removed;
   return NewWritableFile(path, options, result, dbg);
 }
 
@@ -138,7 +137,7 @@ IOStatus DirectFileSystem::NewMemoryMappedFileBuffer(
 
 IOStatus DirectFileSystem::NewLogger(const std::string& path, const IOOptions& options,
                                      std::shared_ptr<::rocksdb::Logger>* result, IODebugContext* dbg) {
-  const IOStatus made = FileSystemWrapper::NewLogger(path, options, result, dbg);
+  IOStatus made = FileSystemWrapper::NewLogger(path, options, result, dbg);
   if (!made.ok()) return made;
   const std::string directory = directory_of(normal_path(path));
   reports_.add_logger(directory, *result);
@@ -148,7 +147,7 @@ IOStatus DirectFileSystem::NewLogger(const std::string& path, const IOOptions& o
 
 IOStatus DirectFileSystem::GetChildren(const std::string& directory, const IOOptions& options,
                                        std::vector<std::string>* result, IODebugContext* dbg) {
-  const IOStatus listed = FileSystemWrapper::GetChildren(directory, options, result, dbg);
+  IOStatus listed = FileSystemWrapper::GetChildren(directory, options, result, dbg);
   if (listed.ok()) std::erase_if(*result, [](const std::string& name) { return is_side_file(name); });
   return listed;
 }
@@ -157,8 +156,10 @@ IOStatus DirectFileSystem::GetChildrenFileAttributes(const std::string& director
                                                      const IOOptions& options,
                                                      std::vector<::rocksdb::FileAttributes>* result,
                                                      IODebugContext* dbg) {
-  // The base's own, which asks this object for names and sizes.
-  return FileSystem::GetChildrenFileAttributes(directory, options, result, dbg);
+  // Not the wrapper's, which asks the default file system, but the one that asks this object for names
+  // and sizes.
+  return FileSystem::GetChildrenFileAttributes(  // NOLINT(bugprone-parent-virtual-call)
+      directory, options, result, dbg);
 }
 
 IOStatus DirectFileSystem::GetFileSize(const std::string& path, const IOOptions& /*options*/,
@@ -179,7 +180,7 @@ IOStatus DirectFileSystem::Truncate(const std::string& path, std::size_t size, c
 IOStatus DirectFileSystem::DeleteFile(const std::string& path, const IOOptions& options,
                                       IODebugContext* dbg) {
   const std::string normal = normal_path(path);
-  const IOStatus removed = FileSystemWrapper::DeleteFile(path, options, dbg);
+  IOStatus removed = FileSystemWrapper::DeleteFile(path, options, dbg);
   if (!removed.ok()) return removed;
   table_.forget(normal);
   return to_status(remove_side_file(normal));
@@ -196,7 +197,7 @@ IOStatus DirectFileSystem::RenameFile(const std::string& from, const std::string
   const std::string normal_from = normal_path(from);
   const std::string normal_to = normal_path(to);
   if (auto exact = make_exact(normal_from); !exact) return to_status(exact);
-  const IOStatus renamed = FileSystemWrapper::RenameFile(from, to, options, dbg);
+  IOStatus renamed = FileSystemWrapper::RenameFile(from, to, options, dbg);
   if (!renamed.ok()) return renamed;
   table_.rename(normal_from, normal_to);
   return to_status(remove_side_file(normal_to));

@@ -195,7 +195,10 @@ Result<void> LogWriter::truncate(std::uint64_t size_bytes) {
   synced_end_ = size_bytes;
   const std::lock_guard front(front_);
   size_bytes_ = size_bytes;
-  return {};
+  if (arena_ == nullptr) return {};
+  // What it holds of the part that was cut must not come back. Nobody appends much behind a cut.
+  arena_.reset();
+  return mark(places_.side_disk(), path_);
 }
 
 std::uint64_t LogWriter::size_bytes() const {
@@ -222,7 +225,7 @@ Result<void> LogWriter::make_exact() {
   // What came meanwhile, which is little; nothing more comes while this lasts.
   const std::lock_guard front(front_);
   const auto appended = run_inline(file_.append(pending_));
-  const Result<void> flushed =
+  Result<void> flushed =
       appended ? run_inline(file_.flush()) : Result<void>(Unexpected(appended.error()));
   if (!flushed) {
     failure_ = flushed.error();

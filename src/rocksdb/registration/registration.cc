@@ -58,7 +58,7 @@ ObjectLibrary::PatternEntry pattern_of(const char* scheme) {
       .AddSeparator("://", /*at_least_one=*/false);
 }
 
-const bool is_registered = [] {
+const bool kIsRegistered = [] {
   const std::shared_ptr<ObjectLibrary>& library = ObjectLibrary::Default();
   library->AddFactory<FileSystem>(pattern_of(kFileSystemScheme), make_file_system);
   library->AddFactory<Env>(pattern_of(kEnvScheme), make_env);
