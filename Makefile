@@ -18,6 +18,7 @@ ROUNDS ?= 100
 XFS_ROUNDS ?= 20
 BTRFS_ROUNDS ?= 20
 HISTORY_ROUNDS ?= 100
+ROCKSDB_ROUNDS ?= 100
 IMAGES ?= 500
 FUZZ_SECONDS ?= 60
 
@@ -67,10 +68,11 @@ sim: build ## Every simulated fault of the log, PERCENT=5 of a whole run (100: a
 	@scripts/campaign sim $(BIN)/log_sim all --percent $(PERCENT)
 
 .PHONY: crash
-crash: build ## kill -9 of a real server under load: ROUNDS=100, XFS_ROUNDS=20, BTRFS_ROUNDS=20
+crash: build ## kill -9 of a real server under load: ROUNDS=100, XFS_ROUNDS=20, BTRFS_ROUNDS=20, ROCKSDB_ROUNDS=100
 	@scripts/campaign crash /usr/bin/python3 tests/clients/kill_test.py --bin-dir $(BIN) \
 	    --work-dir $(CAMPAIGN_DIR)/crash --rounds $(ROUNDS) \
 	    --xfs-rounds $(XFS_ROUNDS) --btrfs-rounds $(BTRFS_ROUNDS)
+	@scripts/campaign crash-rocksdb $(BIN)/rocksdb_kill_test $(CAMPAIGN_DIR)/crash-rocksdb $(ROCKSDB_ROUNDS)
 
 .PHONY: history
 history: build ## kill -9 of a real server under groups and transactions: HISTORY_ROUNDS=100, some 8 minutes

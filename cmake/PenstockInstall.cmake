@@ -6,7 +6,7 @@ include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/penstock)
 set(made_dir ${CMAKE_BINARY_DIR}/install)
 
-install(TARGETS libpenstock EXPORT penstock-targets
+install(TARGETS libpenstock libpenstock_rocksdb EXPORT penstock-targets
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library)
 install(DIRECTORY include/penstock ${CMAKE_BINARY_DIR}/include/penstock
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT library FILES_MATCHING PATTERN "*.h")

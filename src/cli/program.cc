@@ -11,6 +11,7 @@
 #include "cli/group_command.h"
 #include "cli/log_command.h"
 #include "cli/produce_command.h"
+#include "cli/rocksdb_command.h"
 #include "cli/serve.h"
 #include "cli/topic_command.h"
 #include "server/version.h"
@@ -54,6 +55,7 @@ void add_commands(CLI::App& app, Console& console, int& exit_code) {
   add_doctor_command(app, console, exit_code);
   add_log_command(app, console, exit_code);
   add_catalog_command(app, console, exit_code);
+  add_rocksdb_command(app, console, exit_code);
   add_config_command(app, console, exit_code);
 }
 

@@ -35,6 +35,9 @@ Result<void> check(const AppendOptions& options) {
     return fail(ErrorCode::kInvalidArgument, "write_depth is {}; it has to be from 1 to {}",
                 options.write_depth, kMaxWriteBehind);
   }
+  if (options.is_exact && options.preparation != Preparation::kNone) {
+    return fail(ErrorCode::kInvalidArgument, "an exact file has no room for prepared space");
+  }
   return check_blocks("preparation_step_bytes", options.preparation_step_bytes, kMaxStepBytes);
 }
 
@@ -59,6 +62,8 @@ class AppendFile::State : public std::enable_shared_from_this<State> {
   Task<Result<void>> sync();
   Task<Result<void>> seal();
   Task<void> close();
+  void set_preparation(Preparation preparation);
+  void make_exact();
   Unwritten unwritten() const;
   // Nobody calls any more.
   void abandon() {
@@ -102,6 +107,7 @@ class AppendFile::State : public std::enable_shared_from_this<State> {
   Task<Result<void>> write_through(ByteView blocks);
   Task<Result<void>> write_tail(Durability durability);
   Task<Result<void>> write_everything();
+  Task<Result<void>> cut();
   Task<Result<void>> sync_file(SyncScope scope);
   AlignedBuffer free_buffer();
   void keep_spare(AlignedBuffer memory);
@@ -125,8 +131,9 @@ class AppendFile::State : public std::enable_shared_from_this<State> {
   std::vector<AlignedBuffer> spare_;  // parts of the slab that are not in use
   std::uint64_t size_bytes_;
   std::uint64_t durable_bytes_;
-  bool needs_sync_ = false;   // something was written that only a sync makes durable
-  bool disk_blocks_ = false;  // the last write behind had ended as soon as it was started
+  bool needs_sync_ = false;     // something was written that only a sync makes durable
+  bool may_be_longer_ = false;  // than what was appended: padding, or prepared space
+  bool disk_blocks_ = false;    // the last write behind had ended as soon as it was started
   bool is_sealed_ = false;
   bool is_taken_ = false;
 };
@@ -200,16 +207,19 @@ Task<Result<FilePosition>> AppendFile::State::append(ByteView bytes) {
 Task<Result<void>> AppendFile::State::flush() {
   const Turn turn(is_taken_);
   if (auto allowed = fence_.check(); !allowed) co_return allowed;
-  co_return co_await write_everything();
+  if (auto written = co_await write_everything(); !written) co_return written;
+  co_return co_await cut();
 }
 
 Task<Result<void>> AppendFile::State::sync() {
   const Turn turn(is_taken_);
   if (auto allowed = fence_.check(); !allowed) co_return allowed;
-  if (!needs_sync_) {
+  if (!needs_sync_ && !options_.is_exact) {
     if (auto written = co_await write_tail(Durability::kDevice); !written) co_return written;
   } else {
     if (auto written = co_await write_everything(); !written) co_return written;
+    if (auto done = co_await cut(); !done) co_return done;
+    if (!needs_sync_) co_return Result<void>();
     if (auto synced = co_await sync_file(SyncScope::kData); !synced) co_return synced;
   }
   durable_bytes_ = size_bytes_;
@@ -320,6 +330,7 @@ void AppendFile::State::keep_spare(AlignedBuffer memory) {
 Task<Result<void>> AppendFile::State::write_tail(Durability durability) {
   if (!tail_.is_dirty()) co_return Result<void>();
   if (durability == Durability::kNone) needs_sync_ = true;
+  may_be_longer_ = true;
   const TailBuffer::Blocks dirty = tail_.dirty_blocks();
   if (auto written = co_await file_->write(dirty.at, dirty.bytes, durability); !written) {
     co_return fenced_by(written);
@@ -333,6 +344,30 @@ Task<Result<void>> AppendFile::State::write_everything() {
   if (auto written = co_await write_tail(Durability::kNone); !written) co_return written;
   while (!behind_.empty() && !fence_.is_up()) co_await behind_changed_.wait();
   co_return fence_.check();
+}
+
+// Of an exact file. Over space that is being prepared nothing may be cut, so that has to end first.
+Task<Result<void>> AppendFile::State::cut() {
+  if (!options_.is_exact || !may_be_longer_) co_return Result<void>();
+  co_await space_.wait_until_idle();
+  if (auto allowed = fence_.check(); !allowed) co_return allowed;
+  needs_sync_ = true;
+  if (auto done = co_await file_->truncate(size_bytes_); !done) co_return fenced_by(done);
+  may_be_longer_ = false;
+  co_return Result<void>();
+}
+
+void AppendFile::State::set_preparation(Preparation preparation) {
+  PENSTOCK_ASSERT(!options_.is_exact, "an exact file has no room for prepared space");
+  options_.preparation = preparation;
+  space_.set_preparation(preparation);
+}
+
+void AppendFile::State::make_exact() {
+  if (options_.is_exact) return;
+  set_preparation(Preparation::kNone);
+  options_.is_exact = true;
+  may_be_longer_ = true;
 }
 
 // Not while space is being synced: of two at a time, either may be the one that is told of a write that
@@ -438,6 +473,8 @@ Task<Result<void>> AppendFile::flush() { return state_->flush(); }
 Task<Result<void>> AppendFile::sync() { return state_->sync(); }
 Task<Result<void>> AppendFile::seal() { return state_->seal(); }
 Task<void> AppendFile::close() { return state_->close(); }
+void AppendFile::set_preparation(Preparation preparation) { state_->set_preparation(preparation); }
+void AppendFile::make_exact() { state_->make_exact(); }
 std::uint64_t AppendFile::size_bytes() const { return state_->size_bytes(); }
 std::uint64_t AppendFile::durable_bytes() const { return state_->durable_bytes(); }
 IoMode AppendFile::mode() const { return state_->mode(); }

@@ -14,8 +14,8 @@
 // returned.
 //
 // While it is open the file may be longer than what was appended: space is prepared ahead, and reads as
-// zeros. seal() cuts it to the exact size. After a crash the file's format has to tell where its data
-// ends (AppendOpen::end).
+// zeros. seal() cuts it to the exact size, and with AppendOptions::is_exact so do flush() and sync().
+// After a crash the file's format has to tell where its data ends (AppendOpen::end).
 //
 // Errors: a failed write or sync fences the file: what the device holds of it nobody knows, so nothing
 // is retried. The first call that learns of it returns the error itself, every later one kFenced with
@@ -51,6 +51,9 @@ struct AppendOptions {
   // How much is prepared at a time: whole blocks, 4 KiB to 64 GiB. The first append waits for the first
   // step; each further one starts in the background when half of the one before is used.
   std::uint64_t preparation_step_bytes = 8 * kMiB;
+  // flush() and sync() leave the file exactly as long as what was appended, at the price of a change of
+  // its size each: for files whose format does not tell where they end. Takes Preparation::kNone.
+  bool is_exact = false;
 };
 
 struct AppendOpen {
@@ -99,6 +102,11 @@ class AppendFile {
   // The end of this AppendFile: everything is made durable, and the file is cut to its exact size, also
   // durably. Later appends fail with kClosed; sealing again does nothing. open() continues it.
   Task<Result<void>> seal();
+
+  // How space is prepared from the next step on; kNone is for good. Not for an exact file (asserted).
+  void set_preparation(Preparation preparation);
+  // From now on as with AppendOptions::is_exact; the next flush() or sync() is the first to cut.
+  void make_exact();
 
   // Returns when nothing of this AppendFile is in flight any more. What was not flushed is dropped, and
   // the file stays as long as it was prepared. No call may follow.

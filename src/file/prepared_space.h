@@ -41,6 +41,14 @@ class PreparedSpace {
     return options_.preparation == Preparation::kNone || end <= end_;
   }
 
+  // How further steps are prepared. From Preparation::kNone there is no way back (asserted): how far
+  // the file has grown since is not known here.
+  void set_preparation(Preparation preparation) {
+    PENSTOCK_ASSERT(options_.preparation != Preparation::kNone || preparation == Preparation::kNone,
+                    "space is prepared again behind a part that was not");
+    options_.preparation = preparation;
+  }
+
   // Returns when they may. When there is no room for whole steps, takes what `end` needs and no more.
   // Waits for the step in the background first.
   Task<Result<void>> reach(FilePosition end);

@@ -1,0 +1,16 @@
+// `penstock rocksdb`: looks at RocksDB databases that are used, or are to be used, through penstock://.
+//
+// Threading: one thread.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "cli/console.h"
+
+namespace penstock::cli {
+
+// Adds the subcommand to `app`. It runs inside of app.parse(); `console` and `exit_code` must live that
+// long.
+void add_rocksdb_command(CLI::App& app, Console& console, int& exit_code);
+
+}  // namespace penstock::cli

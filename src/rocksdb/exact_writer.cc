@@ -1,0 +1,111 @@
+#include "rocksdb/exact_writer.h"
+
+#include "rocksdb/inline_run.h"
+
+namespace penstock::rocksdb {
+
+Result<file::AppendFile> open_to_append(Places& places, Disk& disk, const std::string& path, bool keeps,
+                                        const file::AppendOptions& options) {
+  if (keeps) {
+    const file::AppendOpen how{.end = {}, .options = options};
+    auto there = run_inline(file::AppendFile::open(places.scheduler(), disk, path, how));
+    if (there || there.error().code() != ErrorCode::kNotFound) return there;
+  }
+  auto fresh = run_inline(file::AppendFile::create(places.scheduler(), disk, path, options));
+  if (fresh || fresh.error().code() != ErrorCode::kExists) return fresh;
+  if (auto removed = run_inline(disk.remove(path)); !removed) return Unexpected(removed.error());
+  return run_inline(file::AppendFile::create(places.scheduler(), disk, path, options));
+}
+
+Result<void> reopen_at(Places& places, Disk& disk, file::AppendFile& file, const std::string& path,
+                       std::uint64_t size_bytes, const file::AppendOptions& options) {
+  if (size_bytes > file.size_bytes()) {
+    return fail(ErrorCode::kInvalidArgument, "truncate {} to {} bytes: it has {}", path, size_bytes,
+                file.size_bytes());
+  }
+  if (auto sealed = run_inline(file.seal()); !sealed) return sealed;
+  const file::AppendOpen how{.end = size_bytes, .options = options};
+  auto cut = run_inline(file::AppendFile::open(places.scheduler(), disk, path, how));
+  if (!cut) return Unexpected(cut.error());
+  file = std::move(*cut);
+  return {};
+}
+
+Result<std::shared_ptr<ExactWriter>> ExactWriter::open(Places& places, const std::string& path,
+                                                       bool keeps, std::uint64_t buffer_bytes) {
+  const Result<Disk*> disk = places.disk_for(path);
+  if (!disk) return Unexpected(disk.error());
+  file::AppendOptions options;
+  options.buffer_bytes = buffer_bytes;
+  options.write_behind_max = 1;  // the disk blocks
+  options.write_depth = 1;
+  options.preparation = Preparation::kNone;
+  options.is_exact = true;
+  auto file = open_to_append(places, **disk, path, keeps, options);
+  if (!file) return Unexpected(file.error());
+  return std::shared_ptr<ExactWriter>(new ExactWriter(places, **disk, std::move(*file), options));
+}
+
+ExactWriter::ExactWriter(Places& places, Disk& disk, file::AppendFile file, file::AppendOptions options)
+    : places_(places), disk_(disk), options_(options), file_(std::move(file)), path_(file_.path()) {}
+
+// RocksDB drops some files without closing them.
+ExactWriter::~ExactWriter() { (void)close(); }
+
+Result<void> ExactWriter::append(ByteView bytes) {
+  const std::lock_guard lock(mutex_);
+  const auto at = run_inline(file_.append(bytes));
+  if (!at) return Unexpected(at.error());
+  return {};
+}
+
+Result<void> ExactWriter::flush() {
+  const std::lock_guard lock(mutex_);
+  if (kind_of(path_) == FileKind::kTable) return {};
+  return run_inline(file_.flush());
+}
+
+Result<void> ExactWriter::sync() {
+  const std::lock_guard lock(mutex_);
+  return run_inline(file_.sync());
+}
+
+Result<void> ExactWriter::close() {
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(is_closed_, true)) return {};
+  // What was synced is durable and exact already; a file that was not needs no more than that here.
+  if (file_.durable_bytes() == file_.size_bytes()) return {};
+  return run_inline(file_.flush());
+}
+
+Result<void> ExactWriter::truncate(std::uint64_t size_bytes) {
+  const std::lock_guard lock(mutex_);
+  if (size_bytes == file_.size_bytes()) return run_inline(file_.flush());
+  return reopen_at(places_, disk_, file_, path_, size_bytes, options_);
+}
+
+std::uint64_t ExactWriter::size_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return file_.size_bytes();
+}
+
+Result<std::uint64_t> ExactWriter::make_readable() {
+  const std::lock_guard lock(mutex_);
+  if (!is_closed_) {
+    if (auto flushed = run_inline(file_.flush()); !flushed) return Unexpected(flushed.error());
+  }
+  return file_.size_bytes();
+}
+
+Result<void> ExactWriter::make_exact() {
+  const Result<std::uint64_t> size_bytes = make_readable();
+  if (!size_bytes) return Unexpected(size_bytes.error());
+  return {};
+}
+
+void ExactWriter::renamed(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  path_ = path;
+}
+
+}  // namespace penstock::rocksdb

@@ -1,0 +1,254 @@
+// A full disk, a failing disk, a disk without direct I/O, two processes; and the page cache.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "disk/posix_ops.h"
+#include "disk/system_faults.h"
+#include "disk/testing/image_mount.h"
+#include "rocksdb/testing/workload.h"
+
+namespace penstock::rocksdb {
+
+namespace {
+
+std::string key_of(int i) { return "key" + std::to_string(100'000 + i); }
+const std::string kValue(1000, 'v');
+
+void expect_keys(db::DB& database, int count) {
+  for (int i = 0; i < count; ++i) {
+    std::string value;
+    ASSERT_OK(database.Get({}, key_of(i), &value));
+    ASSERT_EQ(value, kValue);
+  }
+}
+
+class RocksFaults : public testing::TestWithParam<bool> {
+ protected:
+  ~RocksFaults() override { posix::install_faults(nullptr); }
+  db::WriteOptions how() const {
+    db::WriteOptions options;
+    options.sync = GetParam();
+    return options;
+  }
+  // Puts until one fails; returns how many were acknowledged.
+  int put_until_it_fails(db::DB& database, int first, int max, db::Status& failure) const {
+    for (int i = first; i < max; ++i) {
+      failure = database.Put(how(), key_of(i), kValue);
+      if (!failure.ok()) return i;
+    }
+    return max;
+  }
+
+  TempDirectory directory_;
+};
+
+TEST_P(RocksFaults, AFullDiskIsNoSpaceAndWritingResumesWhenThereIsSome) {
+  const ImageMount mount("mkfs.ext4 -q", 96);
+  if (!mount.is_mounted()) GTEST_SKIP() << "needs root, mkfs.ext4 and loop devices";
+  const std::string ballast = mount.path() + "/ballast";
+  ASSERT_EQ(std::system(("fallocate -l 40M " + ballast).c_str()), 0);
+  int acknowledged = 0;
+  {
+    const TestEnv ours = TestEnv::ours();
+    db::Options options = options_on(ours);
+    options.compression = db::kNoCompression;
+    // Debian's RocksDB, built with assertions, ends the process when its info log meets a full disk.
+    options.db_log_dir = directory_.path();
+    auto database = open_database(options, mount.path() + "/db");
+    db::Status failure;
+    acknowledged = put_until_it_fails(*database, 0, 100'000, failure);
+    ASSERT_TRUE(failure.IsNoSpace()) << failure.ToString();
+    ASSERT_GT(acknowledged, 1000);
+    expect_keys(*database, acknowledged);
+    std::filesystem::remove(ballast);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    db::Status put = failure;
+    while (!put.ok() && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      put = database->Put(how(), key_of(acknowledged), kValue);
+    }
+    ASSERT_OK(put);
+    ++acknowledged;
+  }
+  const TestEnv ours = TestEnv::ours();
+  auto database = open_database(options_on(ours), mount.path() + "/db");
+  expect_keys(*database, acknowledged);
+}
+
+TEST_P(RocksFaults, AFailedWriteStopsTheDatabaseAndNothingAcknowledgedIsLost) {
+  int acknowledged = 0;
+  {
+    const TestEnv ours = TestEnv::ours();
+    db::Options options = options_on(ours);
+    options.write_buffer_size = 64 << 20;
+    auto database = open_database(options, directory_ / "db");
+    db::Status failure;
+    acknowledged = put_until_it_fails(*database, 0, 1000, failure);
+    ASSERT_EQ(acknowledged, 1000);
+    SystemFaults faults;
+    posix::install_faults(&faults);
+    faults.inject({.call = SystemCall::kWrite, .nth = 1, .count = 1});
+    acknowledged = put_until_it_fails(*database, acknowledged, 100'000, failure);
+    EXPECT_TRUE(failure.IsIOError()) << failure.ToString();
+    // The same, and not as if nothing had been.
+    EXPECT_FALSE(database->Put(how(), "another", kValue).ok());
+    posix::install_faults(nullptr);
+  }
+  const TestEnv ours = TestEnv::ours();
+  auto database = open_database(options_on(ours), directory_ / "db");
+  ASSERT_NE(database, nullptr);
+  expect_keys(*database, acknowledged);
+}
+
+INSTANTIATE_TEST_SUITE_P(Writes, RocksFaults, testing::Values(false, true),
+                         [](const auto& one) { return one.param ? "Synced" : "Unsynced"; });
+
+TEST(RocksModes, WhatIsAskedForIsHadOrRefused) {
+  const ImageMount mount("mkfs.btrfs -q", 128);
+  if (!mount.is_mounted()) GTEST_SKIP() << "needs root, mkfs.btrfs and loop devices";
+  DirectFileSystemOptions options;
+  options.mode = RequestedIoMode::kDirect;
+  db::DB* opened = nullptr;
+  {
+    const TestEnv direct = TestEnv::ours(options);
+    const db::Status refused = db::DB::Open(options_on(direct), mount.path() + "/db", &opened);
+    ASSERT_TRUE(refused.IsNotSupported()) << refused.ToString();
+    EXPECT_TRUE(refused.ToString().contains("btrfs")) << refused.ToString();
+  }
+  const TestEnv best = TestEnv::ours();
+  auto database = open_database(options_on(best), mount.path() + "/db");
+  ASSERT_OK(database->Put({}, "key", "value"));
+  EXPECT_EQ(dump(*database), "key=value\n");
+  std::ifstream log(mount.path() + "/db/LOG");
+  const std::string text{std::istreambuf_iterator<char>(log), {}};
+  EXPECT_TRUE(text.contains(" I/O: ")) << text.substr(text.find("penstock: "), 300);
+  EXPECT_FALSE(text.contains("penstock: direct I/O: "));
+  EXPECT_TRUE(text.contains("penstock: each put is a write of its own"));
+}
+
+TEST(RocksModes, MemoryMappingIsRefusedByName) {
+  const TempDirectory directory;
+  const TestEnv ours = TestEnv::ours();
+  {
+    ASSERT_NE(open_database(options_on(ours), directory / "db"), nullptr);
+  }
+  for (const bool reads : {true, false}) {
+    db::Options options = options_on(ours);
+    options.allow_mmap_reads = reads;
+    options.allow_mmap_writes = !reads;
+    db::DB* opened = nullptr;
+    const db::Status refused = db::DB::Open(options, directory / "db", &opened);
+    EXPECT_TRUE(refused.IsInvalidArgument()) << refused.ToString();
+    EXPECT_TRUE(refused.ToString().contains(reads ? "allow_mmap_reads" : "allow_mmap_writes"))
+        << refused.ToString();
+  }
+}
+
+TEST(RocksLock, OneProcessAtATime) {
+  const TempDirectory directory;
+  const TestEnv ours = TestEnv::ours();
+  db::FileLock* lock = nullptr;
+  ASSERT_OK(ours.fs->LockFile(directory / "LOCK", {}, &lock, nullptr));
+  const auto can_lock = [&] {
+    db::FileLock* second = nullptr;
+    return ours.fs->LockFile(directory / "LOCK", {}, &second, nullptr).ok();
+  };
+  const auto another_process_can_lock = [&] {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      const TestEnv fresh = TestEnv::stock();
+      db::FileLock* second = nullptr;
+      // Through its own descriptor table: what this process knows about its locks came along.
+      ::_exit(fresh.fs->LockFile(directory / "./LOCK", {}, &second, nullptr).ok() ? 1 : 0);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WEXITSTATUS(status) == 1;
+  };
+  EXPECT_FALSE(can_lock());
+  EXPECT_FALSE(another_process_can_lock());
+  ASSERT_OK(ours.fs->UnlockFile(lock, {}, nullptr));
+  EXPECT_TRUE(another_process_can_lock());
+}
+
+std::size_t cached_pages(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const std::size_t bytes = std::filesystem::file_size(path);
+  std::size_t count = 0;
+  if (bytes > 0) {
+    void* const mapped = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, fd, 0);
+    std::vector<unsigned char> pages((bytes + 4095) / 4096);
+    EXPECT_EQ(::mincore(mapped, bytes, pages.data()), 0);
+    for (const unsigned char page : pages) count += page & 1U;
+    ::munmap(mapped, bytes);
+  }
+  ::close(fd);
+  return count;
+}
+
+TEST(RocksPageCache, NothingOfADatabaseIsInIt) {
+  const TempDirectory directory;
+  DirectFileSystemOptions options;
+  options.mode = RequestedIoMode::kDirect;
+  const TestEnv ours = TestEnv::ours(options);
+  Workload workload(ours, directory / "all", db::WALRecoveryMode::kPointInTimeRecovery);
+  workload.families_and_snapshots();
+  auto open = open_database(options_on(ours), directory / "all/open");
+  change(*open, open->DefaultColumnFamily(), 3, 0);
+  for (int i = 0; i < 3000; ++i) ASSERT_OK(open->Put({}, key_of(i), kValue));
+  std::size_t looked_at = 0;
+  std::uint64_t side_bytes = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory.path())) {
+    if (!entry.is_regular_file()) continue;
+    const std::string name = entry.path().filename();
+    if (name.ends_with(".penstock")) side_bytes += cached_pages(entry.path()) * 4096;
+    // The info log is text for people, and RocksDB's own.
+    if (name.starts_with("LOG") || name.ends_with(".penstock")) continue;
+    EXPECT_EQ(cached_pages(entry.path()), 0U) << entry.path();
+    ++looked_at;
+  }
+  EXPECT_GT(looked_at, 8U);
+  EXPECT_LE(side_bytes, 2U << 20);
+}
+
+TEST(RocksUri, OptionsAreParsedAndWrongOnesNamed) {
+  const auto parsed = ParseFileSystemUri(
+      "penstock://?mode=direct&readahead=1MiB&readahead_memory=8MiB&write_buffer:64KiB&side_file=0&"
+      "log_step=65536");
+  ASSERT_TRUE(parsed) << parsed.error().message();
+  EXPECT_EQ(parsed->mode, RequestedIoMode::kDirect);
+  EXPECT_EQ(parsed->readahead_bytes, 1U << 20);
+  EXPECT_EQ(parsed->readahead_memory_bytes, 8U << 20);
+  EXPECT_EQ(parsed->write_buffer_bytes, 64U << 10);
+  EXPECT_EQ(parsed->side_file_bytes, 0U);
+  EXPECT_EQ(parsed->log_step_bytes, 65'536U);
+  EXPECT_TRUE(ParseFileSystemUri("penstock://"));
+  const std::vector<std::pair<std::string, std::string>> wrong{
+      {"file://", "penstock://"},
+      {"penstock:///data", "a path"},
+      {"penstock://?mode", "no value"},
+      {"penstock://?mode=quick", "'quick'"},
+      {"penstock://?speed=9", "speed"},
+      {"penstock://?readahead=2MB", "'2MB'"},
+      {"penstock://?side_file=4KiB", "side_file is 4096"},
+      {"penstock://?readahead=18446744073709551615GiB", "is not a size"},
+      {"penstock://?readahead=4MiB&readahead_memory=1MiB", "less than readahead"}};
+  for (const auto& [uri, what] : wrong) {
+    const auto refused = ParseFileSystemUri(uri);
+    ASSERT_FALSE(refused) << uri;
+    EXPECT_EQ(refused.error().code(), ErrorCode::kInvalidArgument);
+    EXPECT_TRUE(refused.error().message().contains(what)) << refused.error().message();
+  }
+}
+
+}  // namespace
+
+}  // namespace penstock::rocksdb

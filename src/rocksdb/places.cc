@@ -1,0 +1,43 @@
+#include "rocksdb/places.h"
+
+#include "rocksdb/database_names.h"
+
+namespace penstock::rocksdb {
+
+void Places::NoReactor::poll(Duration /*max_wait*/) {
+  PENSTOCK_ASSERT(false, "something waits for a blocking disk");
+}
+
+Result<Disk*> Places::disk_for(const std::string& path) {
+  const std::string directory = directory_of(path);
+  const std::lock_guard lock(mutex_);
+  auto known = known_.find(directory);
+  if (known == known_.end()) {
+    const Result<Known> found = find_mode(directory);
+    if (!found) return Unexpected(found.error());
+    if (known_.size() >= kMaxDirectories) known_.clear();
+    known = known_.emplace(directory, *found).first;
+  }
+  const IoMode mode = known->second.mode;
+  if (!std::exchange(known->second.is_told, true))
+    reports_.say(directory, fmt::format("{} I/O: {}", to_string(mode), known->second.reason));
+  return &disk(mode);
+}
+
+void Places::tell_again(const std::string& directory) {
+  const std::lock_guard lock(mutex_);
+  if (const auto known = known_.find(directory); known != known_.end()) known->second.is_told = false;
+}
+
+Result<Places::Known> Places::find_mode(const std::string& directory) const {
+  const Result<ProbeReport> report = probe(directory, {.look_only_if_denied = true});
+  if (!report) return Unexpected(report.error());
+  const Result<ChosenMode> chosen = choose_io_mode(*report, requested_);
+  if (chosen) return Known{.mode = chosen->mode, .reason = chosen->reason};
+  // Where nothing may be written nothing can be tried: then through the page cache, which always works.
+  if (chosen.error().code() == ErrorCode::kPermission && requested_ == RequestedIoMode::kAuto)
+    return Known{.mode = IoMode::kBuffered, .reason = chosen.error().message()};
+  return Unexpected(chosen.error());
+}
+
+}  // namespace penstock::rocksdb

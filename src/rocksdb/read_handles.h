@@ -1,0 +1,71 @@
+// DirectSequentialFile and DirectRandomAccessFile: RocksDB's handles on a FileView.
+//
+// Both say use_direct_io() == false: any position, length and memory will do.
+//
+// Prefetch() of a table's end, which is how RocksDB opens a table, really fetches it; anywhere else it
+// is not supported, and RocksDB uses a buffer of its own, per iterator, which knows its reader.
+//
+// Threading: a sequential file one thread at a time, a random access file any.
+#pragma once
+
+#include <rocksdb/file_system.h>
+
+#include "rocksdb/file_view.h"
+#include "rocksdb/read_streams.h"
+#include "rocksdb/table_ends.h"
+
+namespace penstock::rocksdb {
+
+class DirectSequentialFile final : public ::rocksdb::FSSequentialFile {
+ public:
+  using IOStatus = ::rocksdb::IOStatus;
+
+  DirectSequentialFile(Places& places, std::unique_ptr<FileView> view, std::uint64_t window_bytes);
+
+  IOStatus Read(std::size_t n, const ::rocksdb::IOOptions& options, ::rocksdb::Slice* result,
+                char* scratch, ::rocksdb::IODebugContext* dbg) override;
+  IOStatus Skip(std::uint64_t n) override;
+  IOStatus InvalidateCache(std::size_t offset, std::size_t length) override;
+
+ private:
+  Result<std::size_t> read(MutableBytes into);
+
+  std::unique_ptr<FileView> view_;
+  std::optional<file::ReadAhead> ahead_;
+  FilePosition at_;
+};
+
+// What all random access files of a FileSystem have in common.
+struct ReadSettings {
+  std::uint64_t user_window_bytes = 256 * kKiB;
+  std::uint64_t compaction_window_bytes = 2 * kMiB;
+};
+
+class DirectRandomAccessFile final : public ::rocksdb::FSRandomAccessFile {
+ public:
+  using IOStatus = ::rocksdb::IOStatus;
+  using IOOptions = ::rocksdb::IOOptions;
+  using IODebugContext = ::rocksdb::IODebugContext;
+
+  DirectRandomAccessFile(Places& places, ReadAheadBudget& budget, TableEnds& ends,
+                         std::unique_ptr<FileView> view, const ReadSettings& settings);
+  ~DirectRandomAccessFile() override { ends_.forget(end_); }
+
+  IOStatus Read(std::uint64_t offset, std::size_t n, const IOOptions& options, ::rocksdb::Slice* result,
+                char* scratch, IODebugContext* dbg) const override;
+  IOStatus Prefetch(std::uint64_t offset, std::size_t n, const IOOptions& options,
+                    IODebugContext* dbg) override;
+  IOStatus InvalidateCache(std::size_t offset, std::size_t length) override;
+
+ private:
+  Result<std::size_t> read(FilePosition from, MutableBytes into, bool is_compaction) const;
+
+  TableEnds& ends_;
+  std::unique_ptr<FileView> view_;
+  std::uint64_t size_bytes_ = 0;  // of a file that nobody writes
+  mutable TableEnds::Handle end_;
+  mutable std::optional<ReadStreams> user_streams_;
+  mutable std::optional<ReadStreams> compaction_streams_;
+};
+
+}  // namespace penstock::rocksdb

@@ -1,0 +1,73 @@
+// ReadStreams: finds those among the readers of a file that go through it from front to back, and reads
+// ahead for them.
+//
+// RocksDB's compaction asks for one block after the other, and does not say so. A read that goes on
+// where one of the last few ended is of a stream; from its third one on a file::ReadAhead carries it.
+// Reads at random places push streams out, so what is known to be compaction has streams of its own.
+//
+// Ownership: shares the file. Memory: a window per stream that reads ahead, and all of them together at
+// most what the budget, which must outlive it, grants. Threading: any number of reads from any threads.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "file/read_ahead.h"
+
+namespace penstock::rocksdb {
+
+// How much memory all read-ahead of a FileSystem may take.
+class ReadAheadBudget {
+ public:
+  explicit ReadAheadBudget(std::uint64_t bytes) : left_bytes_(static_cast<std::int64_t>(bytes)) {}
+  bool take(std::uint64_t bytes);
+  void give_back(std::uint64_t bytes);
+
+ private:
+  std::atomic<std::int64_t> left_bytes_;
+};
+
+class ReadStreams {
+ public:
+  static constexpr std::size_t kStreams = 4;
+  // Who reads as much as this at once needs no help.
+  static constexpr std::size_t kMaxReadBytes = 64 * kKiB;
+
+  ReadStreams(Scheduler& scheduler, ReadAheadBudget& budget, std::shared_ptr<File> file,
+              std::uint64_t window_bytes)
+      : scheduler_(scheduler), budget_(budget), file_(std::move(file)), window_bytes_(window_bytes) {}
+
+  // Takes note of the read, and carries it out if it is of a stream; else nothing, and the caller does.
+  std::optional<Result<std::size_t>> read(FilePosition from, MutableBytes into);
+
+ private:
+  struct Stream {
+    ~Stream();
+    std::mutex mutex;  // of what follows: a stream has one reader at a time
+    std::optional<file::ReadAhead> ahead;
+    ReadAheadBudget* budget = nullptr;
+    std::uint64_t budget_bytes = 0;
+  };
+  struct Slot {
+    FilePosition next;
+    std::uint64_t read_count = 0;
+    std::uint64_t used_at = 0;
+    std::shared_ptr<Stream> stream;
+  };
+
+  std::shared_ptr<Stream> stream_at(FilePosition from, std::size_t size_bytes);
+  bool start(Stream& stream);
+
+  Scheduler& scheduler_;
+  ReadAheadBudget& budget_;
+  std::shared_ptr<File> file_;
+  std::uint64_t window_bytes_;
+  std::mutex mutex_;
+  std::uint64_t clock_ = 0;
+  std::array<Slot, kStreams> slots_;
+};
+
+}  // namespace penstock::rocksdb
