@@ -1,7 +1,7 @@
-// rocksdb: a RocksDB database past the page cache.
+// rocksdb_direct: a RocksDB database past the page cache.
 //
-//     rocksdb DIRECTORY KEY          prints the value
-//     rocksdb DIRECTORY KEY VALUE    keeps it, on the device
+//     rocksdb_direct DIRECTORY KEY          prints the value
+//     rocksdb_direct DIRECTORY KEY VALUE    keeps it, on the device
 //
 // All that differs from any other RocksDB program is options.env.
 
