@@ -16,7 +16,7 @@
 namespace {
 
 int complain(const std::string& what) {
-  std::cerr << "rocksdb: " << what << "\n";
+  std::cerr << "rocksdb_direct: " << what << "\n";
   return 1;
 }
 
@@ -24,8 +24,8 @@ int complain(const std::string& what) {
 
 int main(int argc, char** argv) {
   if (argc != 3 && argc != 4) {
-    std::cerr << "usage: rocksdb DIRECTORY KEY          print the value\n"
-                 "       rocksdb DIRECTORY KEY VALUE    keep it\n";
+    std::cerr << "usage: rocksdb_direct DIRECTORY KEY          print the value\n"
+                 "       rocksdb_direct DIRECTORY KEY VALUE    keep it\n";
     return 2;
   }
   const auto fs = penstock::rocksdb::NewDirectFileSystem();

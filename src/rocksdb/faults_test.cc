@@ -20,7 +20,7 @@ namespace penstock::rocksdb {
 namespace {
 
 std::string key_of(int i) { return "key" + std::to_string(100'000 + i); }
-const std::string kValue(1000, 'v');
+const std::string kValue(8000, 'v');  // large, so that a disk is full soon
 
 void expect_keys(db::DB& database, int count) {
   for (int i = 0; i < count; ++i) {
