@@ -26,6 +26,12 @@ bool says_everything(const ConsumerHeartbeat& request) {
   return request.rebalance_timeout && request.topic_names && request.owned;
 }
 
+// Without its subscription, which it may share.
+std::uint64_t own_bytes_of(const ConsumerMember& member) {
+  return kEntryBytes + member.client_id.size() + member.instance_id.value_or("").size() +
+         member.rack_id.value_or("").size();
+}
+
 }  // namespace
 
 ConsumerGroup::ConsumerGroup(GroupContext context, std::string id)
@@ -49,12 +55,20 @@ std::optional<std::set<std::string>> ConsumerGroup::subscribed_topics() const {
   return all;
 }
 
+std::uint64_t ConsumerGroup::said_bytes(const MemberIdentity& member) const {
+  const auto instance =
+      member.instance_id ? static_members_.find(*member.instance_id) : static_members_.end();
+  const auto place =
+      members_.find(instance == static_members_.end() ? member.member_id : instance->second);
+  if (place == members_.end()) return 0;
+  const Subscription* const subscription = place->second.subscription;
+  return own_bytes_of(place->second) +
+         (subscription == nullptr ? 0 : group::held_bytes(subscription->topic_names));
+}
+
 std::uint64_t ConsumerGroup::members_bytes() const {
   std::uint64_t bytes = 0;
-  for (const ConsumerMember& member : members_ | std::views::values) {
-    bytes += kEntryBytes + member.client_id.size() + member.instance_id.value_or("").size() +
-             member.rack_id.value_or("").size();
-  }
+  for (const ConsumerMember& member : members_ | std::views::values) bytes += own_bytes_of(member);
   for (const Subscription& subscription : subscriptions_ | std::views::keys)
     bytes += group::held_bytes(subscription.topic_names);
   return bytes;

@@ -58,6 +58,7 @@ class ConsumerGroup final : public GroupBase, public std::enable_shared_from_thi
   bool is_empty() const override { return members_.empty(); }
   std::int64_t changed_ms() const override { return changed_ms_; }
   std::optional<std::set<std::string>> subscribed_topics() const override;
+  std::uint64_t said_bytes(const MemberIdentity& member) const override;
 
   std::int32_t epoch() const { return epoch_; }
   std::int32_t assignment_epoch() const { return assignment_epoch_; }

@@ -160,6 +160,18 @@ KafkaError GroupCoordinator::without_group() const {
   return is_released_ ? kGoAway : KafkaError::kUnknownMemberId;
 }
 
+bool GroupCoordinator::has_memory_for(const std::string& id, const MemberIdentity& member,
+                                      std::uint64_t bytes) {
+  const GroupRef group = find(id);
+  return memory_.admit(bytes, group ? group->said_bytes(member) : 0);
+}
+
+bool GroupCoordinator::has_memory_for(const Group& group,
+                                      const std::vector<MemberAssignment>& assignments) {
+  if (assignments.empty()) return true;
+  return memory_.admit(group::held_bytes(assignments), group.assignments_bytes());
+}
+
 Task<JoinAnswer> GroupCoordinator::join(std::string id, JoinRequest request) {
   const std::string& member_id = request.member.member_id;
   const bool is_new = member_id.empty();
@@ -168,7 +180,7 @@ Task<JoinAnswer> GroupCoordinator::join(std::string id, JoinRequest request) {
       request.session_timeout > settings_.max_session_timeout) {
     co_return JoinAnswer::refused(KafkaError::kInvalidSessionTimeout, member_id);
   }
-  if (!memory_.admit(group::held_bytes(request)))
+  if (!has_memory_for(id, request.member, group::held_bytes(request)))
     co_return JoinAnswer::refused(KafkaError::kGroupMaxSizeReached, member_id);
   if (!is_new) {
     if (const auto group = find_of_type<Group>(id)) co_return co_await group->join(std::move(request));
@@ -182,10 +194,11 @@ Task<JoinAnswer> GroupCoordinator::join(std::string id, JoinRequest request) {
 }
 
 Task<SyncAnswer> GroupCoordinator::sync(std::string id, SyncRequest request) {
-  if (!memory_.admit(group::held_bytes(request)))
+  const auto group = find_of_type<Group>(id);
+  if (!group) co_return SyncAnswer::refused(without_group());
+  if (!has_memory_for(*group, request.assignments))
     co_return SyncAnswer::refused(KafkaError::kGroupMaxSizeReached);
-  if (const auto group = find_of_type<Group>(id)) co_return co_await group->sync(std::move(request));
-  co_return SyncAnswer::refused(without_group());
+  co_return co_await group->sync(std::move(request));
 }
 
 KafkaError GroupCoordinator::heartbeat(const std::string& id, const MemberIdentity& member,
@@ -206,7 +219,8 @@ std::vector<KafkaError> GroupCoordinator::leave(const std::string& id,
 Task<ConsumerHeartbeatAnswer> GroupCoordinator::consumer_heartbeat(std::string id,
                                                                    ConsumerHeartbeat request) {
   if (is_released_) co_return ConsumerHeartbeatAnswer::refused(kGoAway, "the server stops");
-  if (!memory_.admit(group::held_bytes(request))) {
+  const bool says_much = request.epoch == kJoinEpoch || request.topic_names;
+  if (says_much && !has_memory_for(id, request.member, group::held_bytes(request))) {
     co_return ConsumerHeartbeatAnswer::refused(
         KafkaError::kGroupMaxSizeReached, "groups hold as much memory as groups.memory_bytes allows");
   }
@@ -280,8 +294,7 @@ void GroupCoordinator::prepare_parts(const GroupBase& group, CommitRequest& requ
     const auto earlier = group.offsets().find(part.partition);
     const bool is_there = earlier != group.offsets().end();
     const std::uint64_t has_bytes = is_there ? group::held_bytes(earlier->first, earlier->second) : 0;
-    const std::uint64_t wants_bytes = group::held_bytes(part.partition, part.record);
-    if (!memory_.admit(wants_bytes - std::min(wants_bytes, has_bytes)))
+    if (!memory_.admit(group::held_bytes(part.partition, part.record), has_bytes))
       part.error = KafkaError::kInvalidCommitOffsetSize;
   }
 }

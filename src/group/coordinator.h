@@ -177,6 +177,10 @@ class GroupCoordinator {
   }
   Task<kafka::KafkaError> keep_pending(GroupRef group, std::int64_t producer_id,
                                        PendingTransactionRef transaction, CommitRequest& request);
+  // Whether there is memory for what a member says, in place of what it has said; and for what members
+  // are given.
+  bool has_memory_for(const std::string& group, const MemberIdentity& member, std::uint64_t bytes);
+  bool has_memory_for(const Group& group, const std::vector<MemberAssignment>& assignments);
   // Stamps the parts that may be committed, and refuses the others.
   void prepare_parts(const GroupBase& group, CommitRequest& request);
   // What a member is told of a group that is not there.

@@ -88,6 +88,34 @@ TEST_F(Coordinator, GroupsHoldNoMoreThanTheyMay) {
       << "it takes no more than before";
 }
 
+// Or a full shard would lose its groups with the next rebalance.
+TEST_F(Coordinator, WhoIsThereGoesOnInAFullShard) {
+  catalog::testing::MemoryCatalogStorage kept;
+  GroupMachine machine(kept, settings());
+  JoinRequest large = GroupMachine::join_request();
+  large.protocols = {{"range", std::vector<std::byte>(6000)}};
+  const JoinAnswer joined = machine.join(large);
+  ASSERT_EQ(machine.sync(joined, {{joined.member_id, std::vector<std::byte>(100)}}).error,
+            KafkaError::kNone);
+  EXPECT_EQ(machine.commit(0, 1, {joined.member_id, {}}, joined.generation), KafkaError::kNone);
+
+  machine.settings().memory_bytes = 5000;  // less than there is, as after a start with another setting
+  EXPECT_EQ(
+      machine.coordinator.heartbeat(GroupMachine::kGroup, {joined.member_id, {}}, joined.generation),
+      KafkaError::kNone);
+  EXPECT_EQ(machine.commit(0, 2, {joined.member_id, {}}, joined.generation), KafkaError::kNone);
+  large.member.member_id = joined.member_id;
+  const JoinAnswer again = machine.join(large);
+  EXPECT_EQ(again.error, KafkaError::kNone);
+  EXPECT_EQ(machine.sync(again, {{again.member_id, std::vector<std::byte>(100)}}).error,
+            KafkaError::kNone);
+  EXPECT_EQ(machine.sync(again, {{again.member_id, std::vector<std::byte>(101)}}).error,
+            KafkaError::kGroupMaxSizeReached);
+  large.protocols[0].metadata.resize(6001);
+  EXPECT_EQ(machine.join(large).error, KafkaError::kGroupMaxSizeReached);
+  EXPECT_EQ(machine.leave(joined.member_id), KafkaError::kNone);
+}
+
 TEST_F(Coordinator, BeforeTheAssignmentIsThereNobodyCommits) {
   const JoinAnswer joined = machine_.join(GroupMachine::join_request());
   EXPECT_EQ(machine_.commit(0, 5, {joined.member_id, {}}, joined.generation),

@@ -10,6 +10,11 @@ namespace penstock::group {
 
 namespace {
 
+std::uint64_t said_bytes_of(const Member& member) {
+  return kEntryBytes + member.client_id.size() + member.instance_id.value_or("").size() +
+         held_bytes(member.protocols);
+}
+
 using kafka::KafkaError;
 
 std::int64_t to_ms(Duration duration) {
@@ -95,12 +100,23 @@ GroupRecord Group::to_record() const {
   return record;
 }
 
-std::uint64_t Group::members_bytes() const {
+std::uint64_t Group::said_bytes(const MemberIdentity& member) const {
+  const auto instance =
+      member.instance_id ? static_members_.find(*member.instance_id) : static_members_.end();
+  const std::string& id = instance == static_members_.end() ? member.member_id : instance->second;
+  const auto place = members_.find(id);
+  return place == members_.end() ? 0 : said_bytes_of(place->second);
+}
+
+std::uint64_t Group::assignments_bytes() const {
   std::uint64_t bytes = 0;
-  for (const Member& member : members_ | std::views::values) {
-    bytes += kEntryBytes + member.client_id.size() + member.instance_id.value_or("").size() +
-             group::held_bytes(member.protocols) + member.assignment.size();
-  }
+  for (const Member& member : members_ | std::views::values) bytes += member.assignment.size();
+  return bytes;
+}
+
+std::uint64_t Group::members_bytes() const {
+  std::uint64_t bytes = assignments_bytes();
+  for (const Member& member : members_ | std::views::values) bytes += said_bytes_of(member);
   return bytes;
 }
 

@@ -65,6 +65,9 @@ class Group final : public GroupBase, public std::enable_shared_from_this<Group>
   const std::map<std::string, Member>& members() const { return members_; }
   // What a restart would need of it; not its offsets.
   GroupRecord to_record() const;
+  std::uint64_t said_bytes(const MemberIdentity& member) const override;
+  // What all members were given takes in memory, about.
+  std::uint64_t assignments_bytes() const;
 
  private:
   using Members = std::map<std::string, Member>;

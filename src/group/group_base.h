@@ -62,7 +62,10 @@ class GroupBase {
   virtual std::size_t member_count() const = 0;
   // No members, whoever may be on the way.
   virtual bool is_empty() const = 0;
-  // What it holds in memory, about. Takes longer the more that is.
+  // What a member has said takes in memory, about; 0 when it is none. A static one may have lost its
+  // id.
+  virtual std::uint64_t said_bytes(const MemberIdentity& member) const = 0;
+  // What all of the group takes, about. Takes longer the more that is.
   std::uint64_t held_bytes() const { return members_bytes() + group::held_bytes(offsets_); }
   bool is_dead() const { return ended_.has_value(); }
   // Whether nobody has to do with it: no members, none on their way, no commit on its way.

@@ -2,16 +2,18 @@
 
 namespace penstock::group {
 
-bool GroupMemory::admit(std::uint64_t bytes) {
-  if (!has_room_for(bytes) && scheduler_.now() >= next_count_) {
+bool GroupMemory::admit(std::uint64_t bytes, std::uint64_t earlier_bytes) {
+  if (bytes <= earlier_bytes) return true;
+  const std::uint64_t more_bytes = bytes - earlier_bytes;
+  if (!has_room_for(more_bytes) && scheduler_.now() >= next_count_) {
     used_bytes_ = count_();
     next_count_ = scheduler_.now() + kCountEvery;
   }
-  if (!has_room_for(bytes)) {
+  if (!has_room_for(more_bytes)) {
     ++refused_count_;
     return false;
   }
-  used_bytes_ += bytes;
+  used_bytes_ += more_bytes;
   return true;
 }
 
@@ -38,22 +40,21 @@ std::uint64_t held_bytes(const std::map<TopicPartition, OffsetRecord>& offsets) 
   return bytes;
 }
 
+std::uint64_t held_bytes(const std::vector<MemberAssignment>& assignments) {
+  std::uint64_t bytes = 0;
+  for (const MemberAssignment& of : assignments) bytes += of.assignment.size();
+  return bytes;
+}
+
 std::uint64_t held_bytes(const JoinRequest& request) {
   return kEntryBytes + request.client_id.size() + request.member.instance_id.value_or("").size() +
          held_bytes(request.protocols);
 }
 
-std::uint64_t held_bytes(const SyncRequest& request) {
-  std::uint64_t bytes = 0;
-  for (const MemberAssignment& of : request.assignments) bytes += of.assignment.size();
-  return bytes;
-}
-
 std::uint64_t held_bytes(const ConsumerHeartbeat& request) {
-  const std::uint64_t of_names = request.topic_names ? held_bytes(*request.topic_names) : 0;
-  if (request.epoch != kJoinEpoch) return of_names;
   return kEntryBytes + request.client_id.size() + request.member.instance_id.value_or("").size() +
-         request.rack_id.value_or("").size() + of_names;
+         request.rack_id.value_or("").size() +
+         (request.topic_names ? held_bytes(*request.topic_names) : 0);
 }
 
 }  // namespace penstock::group

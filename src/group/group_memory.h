@@ -8,10 +8,13 @@
 // Ownership: must not outlive what it counts. Threading: the scheduler's.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "group/records.h"
@@ -29,8 +32,10 @@ class GroupMemory {
               std::function<std::uint64_t()> count)
       : scheduler_(scheduler), limit_bytes_(limit_bytes), count_(std::move(count)) {}
 
-  // Whether there is room for so many bytes more, which then count.
-  bool admit(std::uint64_t bytes);
+  // Whether there is room for what takes `bytes` in place of what has taken `earlier_bytes`; the
+  // difference then counts. What takes no more than before is always admitted: a shard that is full, or
+  // was given less at its start than it holds, goes on with what it has.
+  bool admit(std::uint64_t bytes, std::uint64_t earlier_bytes = 0);
 
   std::uint64_t refused_count() const { return refused_count_; }
 
@@ -47,17 +52,17 @@ class GroupMemory {
   std::uint64_t refused_count_ = 0;
 };
 
+// Of a member or an offset, whatever it says.
+inline constexpr std::uint64_t kEntryBytes = 256;
+
 // What these take, about.
 std::uint64_t held_bytes(const std::vector<Protocol>& protocols);
 std::uint64_t held_bytes(const std::set<std::string>& names);
 std::uint64_t held_bytes(const TopicPartition& partition, const OffsetRecord& record);
 std::uint64_t held_bytes(const std::map<TopicPartition, OffsetRecord>& offsets);
-// What a request adds, if nothing of it is there yet.
+std::uint64_t held_bytes(const std::vector<MemberAssignment>& assignments);
+// What the member that says so takes.
 std::uint64_t held_bytes(const JoinRequest& request);
-std::uint64_t held_bytes(const SyncRequest& request);
 std::uint64_t held_bytes(const ConsumerHeartbeat& request);
-
-// Of a member or an offset, whatever it says.
-inline constexpr std::uint64_t kEntryBytes = 256;
 
 }  // namespace penstock::group

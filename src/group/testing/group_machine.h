@@ -90,6 +90,8 @@ class GroupMachine {
     scheduler.run_to_end();
   }
 
+  GroupSettings& settings() { return settings_; }
+
   static JoinRequest join_request(std::string member_id = {}) {
     JoinRequest request;
     request.member.member_id = std::move(member_id);
