@@ -10,6 +10,7 @@
 
 #include "base/assert.h"
 #include "server/frame_reader.h"
+#include "server/testing/stream_socket.h"
 #include "task/sim_reactor.h"
 
 namespace penstock::server {
@@ -18,34 +19,6 @@ namespace {
 constexpr std::uint32_t kMaxFrameBytes = 300 * 1024;
 constexpr std::uint64_t kConnectionBytes = 64 * kKiB;
 constexpr std::uint64_t kShardBytes = 128 * kKiB;
-
-// A socket on which the stream arrives in pieces of sizes that repeat.
-class Pieces final : public SocketIo {
- public:
-  Pieces(ByteView stream, std::size_t first_size, std::size_t second_size)
-      : stream_(stream), sizes_{first_size, second_size} {}
-
-  Task<Result<Descriptor>> accept(int) override {
-    co_return fail(ErrorCode::kClosed, "nobody listens here");
-  }
-  Task<Result<std::size_t>> receive(int, MutableBytes buffer) override {
-    PENSTOCK_ASSERT(!buffer.empty(), "a receive into nothing cannot tell an end");
-    const std::size_t size = sizes_[turn_++ % 2];
-    const std::size_t count = std::min({size, buffer.size(), stream_.size()});
-    std::copy_n(stream_.begin(), count, buffer.begin());
-    stream_ = stream_.subspan(count);
-    co_return count;
-  }
-  Task<Result<std::size_t>> send(int, std::span<iovec>) override {
-    co_return fail(ErrorCode::kClosed, "nobody answers here");
-  }
-  void forget(int) override {}
-
- private:
-  ByteView stream_;
-  std::size_t sizes_[2];
-  std::size_t turn_ = 0;
-};
 
 // The frames at the beginning of a stream; whether it goes on in a way that can be followed.
 struct Expected {
@@ -95,7 +68,7 @@ void try_stream(ByteView input) {
   Scheduler scheduler(clock, reactor);
   RequestMemory memory(scheduler, kShardBytes);
   RequestBudget budget(scheduler, kConnectionBytes, memory);
-  Pieces io(stream, first_size, second_size);
+  StreamSocket io(stream, {first_size, second_size});
   std::uint64_t received_bytes = 0;
   {
     FrameReader reader(io, -1, {.max_frame_bytes = kMaxFrameBytes}, budget, clock, received_bytes);

@@ -79,7 +79,7 @@ Task<Result<std::optional<ReceivedFrame>>> FrameReader::take_large(std::size_t s
   deadline_.reset();  // the wait is ours, not the peer's
   RequestBudget::Lease lease = co_await budget_.acquire(size_bytes);
   co_await claim(lease, size_bytes);
-  AlignedBuffer frame(size_bytes <= kWholeBytes ? size_bytes : std::min(size_bytes, largest_bytes_));
+  AlignedBuffer frame(is_claimed_whole(size_bytes) ? size_bytes : std::min(size_bytes, largest_bytes_));
   std::size_t filled = unread().size() - kafka::kFrameSizeBytes;
   std::memcpy(frame.data(), unread().data() + kafka::kFrameSizeBytes, filled);
   consume(unread().size());
@@ -107,12 +107,16 @@ Task<Result<std::optional<ReceivedFrame>>> FrameReader::take_large(std::size_t s
   co_return ReceivedFrame{.bytes = std::move(frame).freeze(size_bytes), .lease = std::move(lease)};
 }
 
+bool FrameReader::is_claimed_whole(std::size_t size_bytes) const {
+  return size_bytes <= std::min<std::uint64_t>(kWholeBytes, budget_.kept_bytes());
+}
+
 // More of the budget for a frame of so many bytes. The time that this takes is not the peer's.
 Task<void> FrameReader::claim(RequestBudget::Lease& lease, std::size_t size_bytes) {
   const Instant begin = clock_.now();
   const Instant deadline = deadline_.value_or(begin + kArrivalTime);
   deadline_.reset();
-  if (size_bytes <= kWholeBytes)
+  if (is_claimed_whole(size_bytes))
     co_await lease.take_whole(size_bytes);
   else
     co_await lease.grow(std::min<std::uint64_t>(size_bytes - lease.bytes(), kClaimBytes));

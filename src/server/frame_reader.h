@@ -31,9 +31,10 @@ class FrameReader {
   // more comes at a time.
   static constexpr std::size_t kFirstBufferBytes = 4 * kKiB;
   static constexpr std::size_t kBufferBytes = 64 * kKiB;
-  // A frame of at most this size claims all of its bytes at once, a larger one so much at a time. Its
-  // buffer doubles as it arrives, but for what the peer has shown that it does send: the first touch of
-  // a huge page takes long, so it must not be had by announcing.
+  // A frame of at most this size claims all of its bytes at once, if the budget keeps that many for
+  // such, a larger one so much at a time. Its buffer doubles as it arrives, but for what the peer has
+  // shown that it does send: the first touch of a huge page takes long, so it must not be had by
+  // announcing.
   static constexpr std::size_t kWholeBytes = kMiB;
   static constexpr std::size_t kClaimBytes = 256 * kKiB;
   // A peer has so long for a frame of which the first byte has come, and longer the more of it arrives.
@@ -67,6 +68,7 @@ class FrameReader {
   Task<Result<bool>> receive_more();
   Task<Result<std::optional<ReceivedFrame>>> take_small(std::size_t size_bytes);
   Task<Result<std::optional<ReceivedFrame>>> take_large(std::size_t size_bytes);
+  bool is_claimed_whole(std::size_t size_bytes) const;
   Task<void> claim(RequestBudget::Lease& lease, std::size_t size_bytes);
 
   SocketIo& io_;

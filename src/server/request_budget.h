@@ -72,6 +72,8 @@ class RequestBudget {
     co_return Lease(*this, units);
   }
 
+  // For how many bytes take_whole() does not wait for requests that grow.
+  std::uint64_t kept_bytes() const { return shard_.kept_bytes(); }
   // Whether connections of the shard wait for memory.
   bool is_short() const { return shard_.is_short(); }
 

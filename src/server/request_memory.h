@@ -6,7 +6,8 @@
 // bytes even beyond the limit, one request at a time, which bounds the excess by the largest request.
 //
 // An eighth of the memory is kept for requests that take all of their bytes at once. Those never wait
-// for themselves, so however many large requests have come to a stop, a small one is not held up.
+// for themselves, so however many large requests have come to a stop, a small one is not held up, as
+// long as none asks for more than that eighth.
 //
 // Ownership: must outlive its claims. Threading: the shard's scheduler.
 #pragma once
@@ -82,6 +83,8 @@ class RequestMemory {
   RequestMemory& operator=(const RequestMemory&) = delete;
   ~RequestMemory() { PENSTOCK_ASSERT(!is_short(), "destroyed while requests wait for memory"); }
 
+  // What one that takes all at once may ask for without having to wait for those that do not.
+  std::uint64_t kept_bytes() const { return static_cast<std::uint64_t>(reserve_limit_); }
   std::uint64_t used_bytes() const {
     return static_cast<std::uint64_t>(limit_ - available_ + reserve_limit_ - reserve_);
   }
