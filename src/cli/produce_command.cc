@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "base/unit_text.h"
 #include "cli/broker_options.h"
 #include "cli/exit_code.h"
 #include "cli/message_input.h"
@@ -48,7 +49,7 @@ Result<Acks> parse_acks(const std::string& text) {
 }
 
 Result<std::uint64_t> parse_batch_bytes(const std::string& text) {
-  auto size_bytes = server::parse_size(text);
+  auto size_bytes = parse_size(text);
   if (!size_bytes) return size_bytes;
   if (*size_bytes == 0 || *size_bytes > kLargestBatchBytes)
     return fail(ErrorCode::kInvalidArgument, "'{}' is not between 1 byte and 16MiB", text);

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include "base/error.h"
+#include "base/unit_text.h"
 #include "base/units.h"
 
 namespace penstock::rocksdb {
@@ -32,22 +32,6 @@ constexpr std::array<Size, 5> kSizes{{
     {"side_file", &Options::side_file_bytes, kMiB, 64 * kMiB, true},
     {"log_step", &Options::log_step_bytes, 64 * kKiB, kGiB},
 }};
-
-Result<std::uint64_t> parse_size(std::string_view text) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
-  std::uint64_t factor = 0;
-  if (unit.empty() || unit == "B") factor = 1;
-  if (unit == "KiB") factor = kKiB;
-  if (unit == "MiB") factor = kMiB;
-  if (unit == "GiB") factor = kGiB;
-  if (error != std::errc() || factor == 0 || number > UINT64_MAX / factor) {
-    return fail(ErrorCode::kInvalidArgument,
-                "'{}' is not a size: write bytes, or a number with KiB, MiB or GiB", text);
-  }
-  return number * factor;
-}
 
 Result<void> set(Options& options, std::string_view name, std::string_view text) {
   if (name == "mode") {

@@ -8,6 +8,7 @@
 #include <numeric>
 #include <vector>
 
+#include "base/unit_text.h"
 #include "server/address.h"
 #include "server/config_values.h"
 

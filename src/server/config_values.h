@@ -1,4 +1,5 @@
-// The values of configuration keys, as text: sizes ("128MiB"), durations ("500ms"), counts, booleans.
+// The values of configuration keys, as text: durations ("500ms"), counts, booleans. Sizes are in
+// base/unit_text.h.
 #pragma once
 
 #include <cstdint>
@@ -9,11 +10,6 @@
 #include "task/clock.h"
 
 namespace penstock::server {
-
-// A plain number, or one with KiB, MiB or GiB. Errors: kInvalidArgument.
-Result<std::uint64_t> parse_size(std::string_view text);
-// The largest unit that divides it: "128MiB", "1048588".
-std::string format_size(std::uint64_t size_bytes);
 
 // A number with ms, s, min or h. Errors: kInvalidArgument.
 Result<Duration> parse_duration(std::string_view text);
