@@ -60,9 +60,7 @@ Result<DatabaseReport> check_database(const std::string& directory, RequestedIoM
   if (!run_inline(disk.info(path + "/CURRENT"))) {
     return fail(ErrorCode::kNotFound, "{} holds no RocksDB database: it has no file CURRENT", path);
   }
-  const Result<ProbeReport> probed = probe(path, {.look_only_if_denied = true});
-  if (!probed) return Unexpected(probed.error());
-  const Result<ChosenMode> mode = choose_io_mode(*probed, requested);
+  const Result<ChosenMode> mode = places.find_mode(path);
   if (!mode) return Unexpected(mode.error());
   DatabaseReport report;
   report.is_in_use = is_locked(disk, path);

@@ -118,14 +118,17 @@ Result<void> DirectFileSystem::begin_log(const std::string& directory) {
   bool is_first = false;
   {
     const std::lock_guard lock(mutex_);
+    if (settled_.size() >= Places::kMaxDirectories) settled_.clear();
     is_first = settled_.insert(directory).second;
   }
   if (is_first) {
     if (auto settled = settle_directory(places_, table_, directory); !settled) return settled;
   }
   for (const std::shared_ptr<FileWriter>& older : table_.logs_in(directory)) {
-    // One that failed keeps what it has; RocksDB was told, and is about to go on without it.
-    (void)older->make_exact();
+    // For want of space there is no newer log. One whose device failed keeps what it has; RocksDB was
+    // told, and is about to go on without it.
+    const Result<void> exact = older->make_exact();
+    if (!exact && exact.error().code() == ErrorCode::kNoSpace) return exact;
   }
   return {};
 }

@@ -13,6 +13,8 @@
 #include "disk/posix_ops.h"
 #include "disk/system_faults.h"
 #include "disk/testing/image_mount.h"
+#include "rocksdb/testing/killed.h"
+#include "rocksdb/testing/record_log.h"
 #include "rocksdb/testing/workload.h"
 
 namespace penstock::rocksdb {
@@ -47,6 +49,47 @@ class RocksFaults : public testing::TestWithParam<bool> {
     return max;
   }
 
+  // A process fills the disk, goes on when there is space again or waits in vain, and is killed.
+  void fill_die_and_look(bool goes_on) {
+    const ImageMount mount("mkfs.ext4 -q", 96);
+    if (!mount.is_mounted()) GTEST_SKIP() << "needs root, mkfs.ext4 and loop devices";
+    const std::string ballast = mount.path() + "/ballast";
+    const std::string path = mount.path() + "/db";
+    const std::string count_path = directory_ / "count";
+    ASSERT_EQ(std::system(("fallocate -l 40M " + ballast).c_str()), 0);
+    run_and_kill([&] {
+      const TestEnv ours = TestEnv::ours();
+      auto database = open_database(options_beside(ours), path);
+      db::Status put;
+      int acknowledged = put_until_it_fails(*database, 0, 100'000, put);
+      ASSERT_TRUE(put.IsNoSpace()) << put.ToString();
+      if (goes_on) std::filesystem::remove(ballast);
+      for (int tries = 0; tries < 600 && !put.ok() && (goes_on || tries < 10); ++tries) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        put = database->Put(how(), key_of(acknowledged), kValue);
+        if (put.ok()) ++acknowledged;
+      }
+      ASSERT_EQ(put.ok(), goes_on) << put.ToString();
+      std::ofstream(count_path) << acknowledged;
+      (void)database.release();
+    });
+    std::filesystem::remove(ballast);
+    int acknowledged = 0;
+    std::ifstream(count_path) >> acknowledged;
+    ASSERT_GT(acknowledged, 1000);
+    const TestEnv ours = TestEnv::ours();
+    auto database = open_database(options_beside(ours), path);
+    ASSERT_NE(database, nullptr);
+    expect_keys(*database, acknowledged);
+  }
+  // Debian's RocksDB, built with assertions, ends the process when its info log meets a full disk.
+  db::Options options_beside(const TestEnv& env) const {
+    db::Options options = options_on(env);
+    options.compression = db::kNoCompression;
+    options.db_log_dir = directory_.path();
+    return options;
+  }
+
   TempDirectory directory_;
 };
 
@@ -58,11 +101,7 @@ TEST_P(RocksFaults, AFullDiskIsNoSpaceAndWritingResumesWhenThereIsSome) {
   int acknowledged = 0;
   {
     const TestEnv ours = TestEnv::ours();
-    db::Options options = options_on(ours);
-    options.compression = db::kNoCompression;
-    // Debian's RocksDB, built with assertions, ends the process when its info log meets a full disk.
-    options.db_log_dir = directory_.path();
-    auto database = open_database(options, mount.path() + "/db");
+    auto database = open_database(options_beside(ours), mount.path() + "/db");
     db::Status failure;
     acknowledged = put_until_it_fails(*database, 0, 100'000, failure);
     ASSERT_TRUE(failure.IsNoSpace()) << failure.ToString();
@@ -81,6 +120,56 @@ TEST_P(RocksFaults, AFullDiskIsNoSpaceAndWritingResumesWhenThereIsSome) {
   const TestEnv ours = TestEnv::ours();
   auto database = open_database(options_on(ours), mount.path() + "/db");
   expect_keys(*database, acknowledged);
+}
+
+TEST_P(RocksFaults, WhatWasAcknowledgedOnAFullDiskSurvivesAKill) {
+  fill_die_and_look(/*goes_on=*/false);
+}
+
+// With a newer log.
+TEST_P(RocksFaults, WhatWasAcknowledgedOnAFullDiskSurvivesAKillAfterThereWasSpaceAgain) {
+  fill_die_and_look(/*goes_on=*/true);
+}
+
+// A newer log makes what an older one has in memory stale, so there is none as long as that cannot be
+// written.
+TEST(RocksFullDisk, ANewerLogBeginsOnlyWhenTheOlderOneHasItsBytes) {
+  const TempDirectory directory;
+  const std::string older = directory / "000001.log";
+  const std::string newer = directory / "000002.log";
+  const auto read_by_another = [&older] {
+    const TestEnv after_a_crash = TestEnv::ours();
+    std::unique_ptr<db::FSSequentialFile> reader;
+    EXPECT_OK(after_a_crash.fs->NewSequentialFile(older, {}, &reader, nullptr));
+    std::string scratch(100'000, '\0');
+    db::Slice got;
+    EXPECT_OK(reader->Read(scratch.size(), {}, &got, scratch.data(), nullptr));
+    return got.ToString();
+  };
+  RecordLog records;
+  records.add("acknowledged, and in memory only");
+  const TestEnv ours = TestEnv::ours();
+  std::unique_ptr<db::FSWritableFile> first;
+  std::unique_ptr<db::FSWritableFile> second;
+  ASSERT_OK(ours.fs->NewWritableFile(older, {}, &first, nullptr));
+  ASSERT_OK(first->Append(records.bytes(), {}, nullptr));
+  ASSERT_OK(first->Flush({}, nullptr));
+
+  SystemFaults faults;
+  faults.inject({.call = SystemCall::kAllocate, .count = 1000, .errno_value = ENOSPC});
+  posix::install_faults(&faults);
+  for (int tries = 0; tries < 2; ++tries) {
+    const db::IOStatus begun = ours.fs->NewWritableFile(newer, {}, &second, nullptr);
+    EXPECT_TRUE(begun.IsNoSpace()) << begun.ToString();
+    EXPECT_FALSE(std::filesystem::exists(newer));
+    EXPECT_EQ(read_by_another(), records.bytes());
+  }
+  posix::install_faults(nullptr);
+  EXPECT_GE(faults.hit_count(), 2U);
+
+  ASSERT_OK(ours.fs->NewWritableFile(newer, {}, &second, nullptr));
+  EXPECT_EQ(std::filesystem::file_size(older), records.bytes().size());
+  EXPECT_EQ(read_by_another(), records.bytes());
 }
 
 TEST_P(RocksFaults, AFailedWriteStopsTheDatabaseAndNothingAcknowledgedIsLost) {

@@ -170,11 +170,7 @@ Result<void> LogWriter::sync() {
 Result<void> LogWriter::close() {
   const Back back(back_);
   if (std::exchange(is_closed_, true)) return {};
-  {
-    const std::lock_guard front(front_);
-    // A file that is not fenced failed for want of space, of which there may be some now.
-    if (!file_.fence()) failure_.reset();
-  }
+  forget_want_of_space(back);
   if (auto taken = take_pending(back); !taken) return taken;
   if (auto sealed = run_inline(file_.seal()); !sealed) return fail_with(sealed.error());
   const std::lock_guard front(front_);
@@ -217,6 +213,7 @@ Result<std::uint64_t> LogWriter::make_readable() {
 Result<void> LogWriter::make_exact() {
   const Back back(back_);
   if (is_closed_ || is_exact_) return {};
+  forget_want_of_space(back);
   if (auto taken = take_pending(back); !taken) return taken;
   file_.make_exact();
   is_exact_ = true;
@@ -272,6 +269,12 @@ Result<void> LogWriter::fail_with(const Error& error) {
   const std::lock_guard front(front_);
   if (!failure_) failure_ = error;
   return Unexpected(*failure_);
+}
+
+// A file that is not fenced failed for want of space, of which there may be some now.
+void LogWriter::forget_want_of_space(const Back& /*back*/) {
+  const std::lock_guard front(front_);
+  if (!file_.fence()) failure_.reset();
 }
 
 // Of everything that the file has: what came after that is still pending.

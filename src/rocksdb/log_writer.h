@@ -10,8 +10,9 @@
 // (btrfs) each flush() writes the last block instead. A MANIFEST is synced with each change, and its
 // flush() does nothing.
 //
-// What could not be written for want of space stays in the arena and in memory, and close() tries once
-// more; when that fails too, the side file stays, and the next opening has the bytes.
+// What could not be written for want of space stays in the arena and in memory; make_exact() and
+// close() try once more. As long as that fails the side file stays, and no newer log begins
+// (DirectFileSystem), which would make it stale: the next opening has the bytes.
 //
 // Locks: back_ (the file) before front_ (what is not in the file yet).
 #pragma once
@@ -77,6 +78,7 @@ class LogWriter final : public FileWriter, public std::enable_shared_from_this<L
   Result<void> take_pending(const Back& back);
   Result<void> drain(const Back& back);
   Result<void> fail_with(const Error& error);
+  void forget_want_of_space(const Back& back);
   void release_arena();
   void learn_habit(std::uint64_t synced_at_once_bytes);
   Result<void> remove_side_file();

@@ -13,15 +13,15 @@ Result<Disk*> Places::disk_for(const std::string& path) {
   const std::lock_guard lock(mutex_);
   auto known = known_.find(directory);
   if (known == known_.end()) {
-    const Result<Known> found = find_mode(directory);
+    Result<ChosenMode> found = find_mode(directory);
     if (!found) return Unexpected(found.error());
     if (known_.size() >= kMaxDirectories) known_.clear();
-    known = known_.emplace(directory, *found).first;
+    known = known_.emplace(directory, Known{.chosen = std::move(*found)}).first;
   }
-  const IoMode mode = known->second.mode;
+  const ChosenMode& chosen = known->second.chosen;
   if (!std::exchange(known->second.is_told, true))
-    reports_.say(directory, fmt::format("{} I/O: {}", to_string(mode), known->second.reason));
-  return &disk(mode);
+    reports_.say(directory, fmt::format("{} I/O: {}", to_string(chosen.mode), chosen.reason));
+  return &disk(chosen.mode);
 }
 
 void Places::tell_again(const std::string& directory) {
@@ -29,15 +29,15 @@ void Places::tell_again(const std::string& directory) {
   if (const auto known = known_.find(directory); known != known_.end()) known->second.is_told = false;
 }
 
-Result<Places::Known> Places::find_mode(const std::string& directory) const {
+Result<ChosenMode> Places::find_mode(const std::string& directory) const {
   const Result<ProbeReport> report = probe(directory, {.look_only_if_denied = true});
   if (!report) return Unexpected(report.error());
-  const Result<ChosenMode> chosen = choose_io_mode(*report, requested_);
-  if (chosen) return Known{.mode = chosen->mode, .reason = chosen->reason};
+  Result<ChosenMode> chosen = choose_io_mode(*report, requested_);
   // Where nothing may be written nothing can be tried: then through the page cache, which always works.
-  if (chosen.error().code() == ErrorCode::kPermission && requested_ == RequestedIoMode::kAuto)
-    return Known{.mode = IoMode::kBuffered, .reason = chosen.error().message()};
-  return Unexpected(chosen.error());
+  const bool is_denied = !chosen && chosen.error().code() == ErrorCode::kPermission;
+  if (is_denied && requested_ == RequestedIoMode::kAuto)
+    return ChosenMode{.mode = IoMode::kBuffered, .reason = chosen.error().message()};
+  return chosen;
 }
 
 }  // namespace penstock::rocksdb

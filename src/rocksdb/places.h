@@ -29,6 +29,8 @@ class Places {
 
   // The disk for a file at `path` (normal). Errors: those of probe() and choose_io_mode().
   Result<Disk*> disk_for(const std::string& path);
+  // Which mode the files of `directory` get, and why. Errors: the same.
+  Result<ChosenMode> find_mode(const std::string& directory) const;
   // A database has opened its log in `directory`: the next file there is when its mode is said again.
   // Not yet, because a new logger has no level, and drops what it is given.
   void tell_again(const std::string& directory);
@@ -48,11 +50,9 @@ class Places {
 
   Disk& disk(IoMode mode) { return disks_[static_cast<std::size_t>(mode)]; }
   struct Known {
-    IoMode mode;
-    std::string reason;
+    ChosenMode chosen;
     bool is_told = false;
   };
-  Result<Known> find_mode(const std::string& directory) const;
 
   RequestedIoMode requested_;
   Reports& reports_;

@@ -16,7 +16,7 @@ inline void run_and_kill(const std::function<void()>& work) {
   const pid_t child = ::fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
-    ::alarm(60);  // whatever it may wait for
+    ::alarm(240);  // whatever it may wait for
     work();
     // A test that failed over there must not look like one that was killed.
     if (::testing::Test::HasFailure()) ::_exit(1);
