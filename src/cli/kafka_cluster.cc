@@ -269,7 +269,8 @@ Result<ProducerIdentity> KafkaCluster::new_producer(const Deadline& deadline) {
     if (response->error_code == KafkaError::kNone)
       return ProducerIdentity{.id = response->producer_id, .epoch = response->producer_epoch};
     if (!may_pass(response->error_code) || !sleep_before_retry(backoff.next(), deadline))
-      return Unexpected(to_error(response->error_code, "ask for a producer id"));
+      return Unexpected(
+          to_error(response->error_code, "ask for a producer id (--no-idempotence does without)"));
   }
 }
 
