@@ -292,11 +292,7 @@ Task<void> send_in_transaction(Broker& broker, const TransactionalProducer& prod
   options.producer_epoch = producer.epoch;
   options.base_sequence = sequence;
   options.transactional = true;
-  kafka::RecordBatchBuilder builder(options);
-  kafka::NewRecord record;
-  record.value = as_bytes(std::string_view("value"));
-  builder.add(record);
-  const auto batch = std::move(builder).build();
+  const auto batch = batch_of({"value"}, 1000, options);
   auto request = BrokerMachine::produce_request("orders", batch, partition);
   request.transactional_id = producer.id;
   std::vector<std::byte> frame;

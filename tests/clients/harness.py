@@ -11,6 +11,7 @@ Where things are comes from the environment, with defaults for `make build`:
 """
 
 import os
+import random
 import re
 import shutil
 import signal
@@ -40,6 +41,22 @@ def work_dir():
 def skip(reason):
     print(f"skipped: {reason}")
     sys.exit(SKIPPED)
+
+
+def parse_campaign(parser):
+    """Parses the command line of a campaign: `parser`'s own options, where things are, and a seed, which is drawn when
+    none is given."""
+    parser.add_argument("--seed", type=int, help="default: a new one, printed")
+    parser.add_argument("--bin-dir", help="instead of CLIENT_TEST_BIN_DIR")
+    parser.add_argument("--work-dir", help="instead of CLIENT_TEST_WORK_DIR")
+    options = parser.parse_args()
+    if options.bin_dir:
+        os.environ["CLIENT_TEST_BIN_DIR"] = options.bin_dir
+    if options.work_dir:
+        os.environ["CLIENT_TEST_WORK_DIR"] = options.work_dir
+    if options.seed is None:
+        options.seed = random.SystemRandom().randrange(10**9)
+    return options
 
 
 def wait_until(condition, timeout_s, what, poll_s=0.02):

@@ -18,7 +18,6 @@ server may do in the last history, and expects each to be found; the judge has a
 
 import argparse
 import collections
-import os
 import random
 import re
 import shutil
@@ -218,20 +217,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--rounds-of-history", type=int, default=5)
-    parser.add_argument("--seed", type=int, help="default: a new one, printed")
-    parser.add_argument("--bin-dir", help="instead of CLIENT_TEST_BIN_DIR")
-    parser.add_argument("--work-dir", help="instead of CLIENT_TEST_WORK_DIR")
     parser.add_argument("server_flags", nargs="*")
-    options = parser.parse_args()
-    if options.bin_dir:
-        os.environ["CLIENT_TEST_BIN_DIR"] = options.bin_dir
-    if options.work_dir:
-        os.environ["CLIENT_TEST_WORK_DIR"] = options.work_dir
-    seed = random.SystemRandom().randrange(10**9) if options.seed is None else options.seed
-    print(f"history_test --rounds {options.rounds} --rounds-of-history {options.rounds_of_history} --seed {seed} -- "
-          f"{' '.join(options.server_flags)}", flush=True)
+    options = harness.parse_campaign(parser)
+    print(f"history_test --rounds {options.rounds} --rounds-of-history {options.rounds_of_history} "
+          f"--seed {options.seed} -- {' '.join(options.server_flags)}", flush=True)
     with harness.Workspace("history") as workspace:
-        Campaign(workspace, seed, options.server_flags).run(options.rounds, options.rounds_of_history)
+        Campaign(workspace, options.seed, options.server_flags).run(options.rounds, options.rounds_of_history)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ a test of its own, ack_ledger_test.
 
 import argparse
 import contextlib
-import os
 import random
 import subprocess
 import sys
@@ -247,23 +246,15 @@ def main():
     parser.add_argument("--rounds", type=int, default=20, help="on the work directory's file system")
     parser.add_argument("--xfs-rounds", type=int, default=0)
     parser.add_argument("--btrfs-rounds", type=int, default=0)
-    parser.add_argument("--seed", type=int, help="default: a new one, printed")
-    parser.add_argument("--bin-dir", help="instead of CLIENT_TEST_BIN_DIR")
-    parser.add_argument("--work-dir", help="instead of CLIENT_TEST_WORK_DIR")
     parser.add_argument("server_flags", nargs="*")
-    options = parser.parse_args()
-    if options.bin_dir:
-        os.environ["CLIENT_TEST_BIN_DIR"] = options.bin_dir
-    if options.work_dir:
-        os.environ["CLIENT_TEST_WORK_DIR"] = options.work_dir
+    options = harness.parse_campaign(parser)
     rounds = {None: options.rounds, "xfs": options.xfs_rounds, "btrfs": options.btrfs_rounds}
     if any(count > 0 for kind, count in rounds.items() if kind) and mounts.why_no_mounts() is None:
         mounts.enter_mount_namespace()
-    seed = random.SystemRandom().randrange(10**9) if options.seed is None else options.seed
     print(f"kill_test --rounds {options.rounds} --xfs-rounds {options.xfs_rounds} --btrfs-rounds "
-          f"{options.btrfs_rounds} --seed {seed} -- {' '.join(options.server_flags)}", flush=True)
+          f"{options.btrfs_rounds} --seed {options.seed} -- {' '.join(options.server_flags)}", flush=True)
     with harness.Workspace("kill") as workspace:
-        run_campaigns(workspace, rounds, seed, options.server_flags)
+        run_campaigns(workspace, rounds, options.seed, options.server_flags)
 
 
 if __name__ == "__main__":

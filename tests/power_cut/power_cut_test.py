@@ -253,20 +253,12 @@ def main():
     parser.add_argument("--images", type=int, default=6, help="of all file systems together")
     parser.add_argument("--load-seconds", type=float, default=4)
     parser.add_argument("--file-systems", default="ext4,xfs")
-    parser.add_argument("--seed", type=int, help="default: a new one, printed")
-    parser.add_argument("--bin-dir", help="instead of CLIENT_TEST_BIN_DIR")
-    parser.add_argument("--work-dir", help="instead of CLIENT_TEST_WORK_DIR")
-    options = parser.parse_args()
-    if options.bin_dir:
-        os.environ["CLIENT_TEST_BIN_DIR"] = options.bin_dir
-    if options.work_dir:
-        os.environ["CLIENT_TEST_WORK_DIR"] = options.work_dir
+    options = harness.parse_campaign(parser)
     if (reason := why_not()) is not None:
         harness.skip(reason)
     mounts.enter_mount_namespace()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # cleans up first
-    seed = random.SystemRandom().randrange(10**9) if options.seed is None else options.seed
-    print(f"power_cut_test --images {options.images} --seed {seed}", flush=True)
+    print(f"power_cut_test --images {options.images} --seed {options.seed}", flush=True)
     file_systems = options.file_systems.split(",")
     with harness.Workspace("power_cut") as workspace:
         for file_system in file_systems:
@@ -274,7 +266,7 @@ def main():
                 harness.skip(reason)
         for position, file_system in enumerate(file_systems):
             images = (options.images + position) // len(file_systems)
-            cuts = PowerCuts(workspace, file_system, random.Random(f"{seed} {file_system}"))
+            cuts = PowerCuts(workspace, file_system, random.Random(f"{options.seed} {file_system}"))
             cuts.record(options.load_seconds)
             cuts.run(images)
             cuts.notice_a_lying_device()

@@ -27,8 +27,9 @@ inline constexpr const char* kDataDirectory = "/data";
 
 // One batch of records with these values, as a producer sends it.
 inline std::vector<std::byte> batch_of(const std::vector<std::string>& values,
-                                       std::int64_t timestamp_ms = 1000) {
-  kafka::RecordBatchBuilder builder;
+                                       std::int64_t timestamp_ms = 1000,
+                                       const kafka::BatchOptions& options = {}) {
+  kafka::RecordBatchBuilder builder(options);
   for (const std::string& value : values) {
     kafka::NewRecord record;
     record.timestamp_ms = timestamp_ms++;

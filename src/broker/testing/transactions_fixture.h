@@ -87,12 +87,7 @@ class TransactionsFixture : public ::testing::Test {
     options.producer_epoch = producer.epoch;
     options.base_sequence = sequence;
     options.transactional = is_transactional;
-    kafka::RecordBatchBuilder builder(options);
-    kafka::NewRecord record;
-    record.timestamp_ms = 1000;
-    record.value = as_bytes(value);
-    builder.add(record);
-    return std::move(builder).build();
+    return batch_of({value}, 1000, options);
   }
   kafka::ProduceResponse::Partition send(const Producer& producer, std::int32_t partition,
                                          std::int32_t sequence, const std::string& value,
