@@ -48,3 +48,33 @@ function(tests_read_docs)
   set_property(SOURCE ${ARGN} APPEND PROPERTY COMPILE_DEFINITIONS
                PENSTOCK_DOCS_DIRECTORY="${CMAKE_SOURCE_DIR}/docs")
 endfunction()
+
+# penstock_shared_library(TARGET MODULE name OUTPUT file EXPORT name [SOURCES file...] [DEPENDS target...]): the module
+# of this folder, and the folders' libraries that it stands on, as libFILE.so for programs that are not ours, who link
+# penstock::EXPORT.
+#
+# The libraries go in whole, since what programs call may lie in any of them. The version script (exports.map) leaves
+# only PENSTOCK_API names visible: templates of the standard library would be too.
+function(penstock_shared_library target)
+  cmake_parse_arguments(ARG "" "MODULE;OUTPUT;EXPORT" "SOURCES;DEPENDS" ${ARGN})
+  set(exports ${CMAKE_CURRENT_SOURCE_DIR}/exports.map)
+  add_library(${target} SHARED ${ARG_SOURCES} $<TARGET_OBJECTS:penstock_${ARG_MODULE}>)
+  target_link_libraries(${target} PRIVATE penstock_options penstock_file ${ARG_DEPENDS})
+  target_link_options(${target} PRIVATE -Wl,--version-script=${exports} -Wl,--gc-sections)
+  if(NOT PENSTOCK_SANITIZE)  # whose runtime is in the program, not in the library
+    target_link_options(${target} PRIVATE -Wl,--no-undefined)
+  endif()
+  set_target_properties(${target} PROPERTIES
+    LINKER_LANGUAGE CXX
+    OUTPUT_NAME ${ARG_OUTPUT}
+    EXPORT_NAME ${ARG_EXPORT}
+    LINK_LIBRARY_OVERRIDE "WHOLE_ARCHIVE,penstock_file,penstock_disk,penstock_task,penstock_base"
+    VERSION ${PROJECT_VERSION}
+    SOVERSION ${PROJECT_VERSION_MAJOR}
+    LINK_DEPENDS ${exports}
+    LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
+  target_compile_features(${target} INTERFACE cxx_std_20)
+  target_include_directories(${target} INTERFACE
+    $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include> $<INSTALL_INTERFACE:include>)
+  add_library(penstock::${ARG_EXPORT} ALIAS ${target})
+endfunction()
