@@ -1,5 +1,6 @@
 #include "disk/blocking_disk.h"
 
+#include "disk/descriptor_file.h"
 #include "disk/mapped_file.h"
 #include "disk/posix_ops.h"
 
@@ -7,13 +8,15 @@ namespace penstock {
 
 namespace {
 
-class BlockingFile final : public File {
+class BlockingFile final : public DescriptorFile {
  public:
   BlockingFile(std::string path, Descriptor file, IoMode mode, BlockingExecutor executor)
-      : File(std::move(path)), file_(std::move(file)), mode_(mode), executor_(executor) {}
+      : DescriptorFile(std::move(path)), file_(std::move(file)), mode_(mode), executor_(executor) {}
   ~BlockingFile() override {
     if (executor_.pool != nullptr) executor_.pool->close_later(file_.release());
   }
+
+  posix::FileRef ref() const override { return {.fd = file_.get(), .mode = mode_, .path = path()}; }
 
   Task<Result<ReadResult>> read(FilePosition from, AlignedBuffer buffer,
                                 std::size_t length_bytes) override {
@@ -52,8 +55,6 @@ class BlockingFile final : public File {
   }
 
  private:
-  posix::FileRef ref() const { return {.fd = file_.get(), .mode = mode_, .path = path()}; }
-
   Descriptor file_;
   IoMode mode_;
   BlockingExecutor executor_;

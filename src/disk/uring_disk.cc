@@ -11,9 +11,12 @@ namespace penstock {
 
 class UringFile final : public File {
  public:
-  UringFile(std::string path, Descriptor file, UringDisk& disk)
-      : File(std::move(path)), file_(std::move(file)), disk_(disk) {}
-  ~UringFile() override { disk_.executor_.pool->close_later(file_.release()); }
+  UringFile(std::string path, Descriptor own, UringDisk& disk)
+      : File(std::move(path)), own_(std::move(own)), fd_(own_.get()), disk_(disk) {}
+  UringFile(posix::FileRef shared, UringDisk& disk) : File(shared.path), fd_(shared.fd), disk_(disk) {}
+  ~UringFile() override {
+    if (own_.is_open()) disk_.executor_.pool->close_later(own_.release());
+  }
 
   Task<Result<ReadResult>> read(FilePosition from, AlignedBuffer buffer,
                                 std::size_t length_bytes) override;
@@ -24,9 +27,10 @@ class UringFile final : public File {
   Task<Result<std::uint64_t>> size() override;
 
  private:
-  posix::FileRef ref() const { return {.fd = file_.get(), .mode = disk_.mode_, .path = path()}; }
+  posix::FileRef ref() const { return {.fd = fd_, .mode = disk_.mode_, .path = path()}; }
 
-  Descriptor file_;
+  Descriptor own_;  // closed when it is not needed any more; none if the file is somebody else's
+  int fd_;
   UringDisk& disk_;
 };
 
@@ -37,7 +41,7 @@ Task<Result<ReadResult>> UringFile::read(FilePosition from, AlignedBuffer buffer
   Transfer transfer(from, length_bytes);
   while (transfer.moved_bytes() < length_bytes) {
     io_uring_sqe entry;
-    io_uring_prep_read(&entry, file_.get(), buffer.data() + transfer.at(),
+    io_uring_prep_read(&entry, fd_, buffer.data() + transfer.at(),
                        static_cast<unsigned>(transfer.remaining_bytes()), transfer.position().value);
     entry.rw_flags = posix::read_flags(disk_.mode_);
     if (transfer.was_turned_away()) entry.flags |= IOSQE_ASYNC;
@@ -59,7 +63,7 @@ Task<Result<void>> UringFile::write(FilePosition to, SharedSlice data, Durabilit
   Transfer transfer(to, data.size());
   while (transfer.moved_bytes() < data.size()) {
     io_uring_sqe entry;
-    io_uring_prep_write(&entry, file_.get(), data.data() + transfer.at(),
+    io_uring_prep_write(&entry, fd_, data.data() + transfer.at(),
                         static_cast<unsigned>(transfer.remaining_bytes()), transfer.position().value);
     entry.rw_flags = posix::write_flags(disk_.mode_, durability);
     if (transfer.was_turned_away()) entry.flags |= IOSQE_ASYNC;
@@ -75,13 +79,13 @@ Task<Result<void>> UringFile::write(FilePosition to, SharedSlice data, Durabilit
 Task<Result<void>> UringFile::sync(SyncScope scope) {
   const bool data_only = scope == SyncScope::kData;
   io_uring_sqe entry;
-  io_uring_prep_fsync(&entry, file_.get(), data_only ? IORING_FSYNC_DATASYNC : 0);
+  io_uring_prep_fsync(&entry, fd_, data_only ? IORING_FSYNC_DATASYNC : 0);
   const int result = co_await disk_.call(entry);
   if (result < 0) {
     co_return Unexpected(posix::path_error(-result, data_only ? "fdatasync" : "fsync", path()));
   }
   if (posix::leaves_cached_pages(disk_.mode_, scope)) {
-    io_uring_prep_fadvise(&entry, file_.get(), 0, 0, POSIX_FADV_DONTNEED);
+    io_uring_prep_fadvise(&entry, fd_, 0, 0, POSIX_FADV_DONTNEED);
     (void)co_await disk_.call(entry);  // advice: nothing depends on it
   }
   co_return Result<void>();
@@ -89,7 +93,7 @@ Task<Result<void>> UringFile::sync(SyncScope scope) {
 
 Task<Result<void>> UringFile::allocate(std::uint64_t size_bytes) {
   io_uring_sqe entry;
-  io_uring_prep_fallocate(&entry, file_.get(), 0, 0, static_cast<off_t>(size_bytes));
+  io_uring_prep_fallocate(&entry, fd_, 0, 0, static_cast<off_t>(size_bytes));
   const int result = co_await disk_.call(entry);
   if (result < 0) co_return Unexpected(posix::size_error(-result, "allocate", path(), size_bytes));
   co_return Result<void>();
@@ -101,7 +105,7 @@ Task<Result<void>> UringFile::truncate(std::uint64_t size_bytes) {
     co_return co_await BlockingCall(disk_.executor_, call);
   }
   io_uring_sqe entry;
-  io_uring_prep_rw(kOpcodeFtruncate, &entry, file_.get(), nullptr, 0, size_bytes);
+  io_uring_prep_rw(kOpcodeFtruncate, &entry, fd_, nullptr, 0, size_bytes);
   const int result = co_await disk_.call(entry);
   if (result < 0) co_return Unexpected(posix::size_error(-result, "truncate", path(), size_bytes));
   co_return Result<void>();
@@ -110,10 +114,15 @@ Task<Result<void>> UringFile::truncate(std::uint64_t size_bytes) {
 Task<Result<std::uint64_t>> UringFile::size() {
   struct statx status;
   io_uring_sqe entry;
-  io_uring_prep_statx(&entry, file_.get(), "", AT_EMPTY_PATH, STATX_SIZE, &status);
+  io_uring_prep_statx(&entry, fd_, "", AT_EMPTY_PATH, STATX_SIZE, &status);
   const int result = co_await disk_.call(entry);
   if (result < 0) co_return Unexpected(posix::path_error(-result, "statx", path()));
   co_return status.stx_size;
+}
+
+std::unique_ptr<File> UringDisk::share(const DescriptorFile& file) {
+  PENSTOCK_ASSERT(file.ref().mode == mode_, "a file is shared with a disk of another mode");
+  return std::make_unique<UringFile>(file.ref(), *this);
 }
 
 UringDisk::~UringDisk() { executor_.pool->finish_submitted(); }

@@ -9,7 +9,7 @@
 // Threading: the scheduler's thread.
 #pragma once
 
-#include "disk/disk.h"
+#include "disk/descriptor_file.h"
 #include "disk/uring_reactor.h"
 #include "disk/worker_pool.h"
 
@@ -25,6 +25,10 @@ class UringDisk final : public Disk {
   ~UringDisk() override;
 
   IoMode mode() const override { return mode_; }
+
+  // The same open file, of a disk that blocks, with its operations on this ring. `file` must outlive
+  // it, and has the mode of this disk (asserted).
+  std::unique_ptr<File> share(const DescriptorFile& file);
 
   Task<Result<std::unique_ptr<File>>> open(std::string path, OpenOptions options) override;
   Task<Result<std::unique_ptr<SharedMemory>>> create_shared(std::string path,

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -33,6 +34,9 @@ constexpr unsigned kSetupFlags[] = {
     IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
     0,
 };
+// Of a thread that does something else meanwhile, or is gone, completions come by themselves only
+// without the flags above.
+constexpr unsigned kSetupFlagsOfManyThreads[] = {IORING_SETUP_SUBMIT_ALL, 0};
 
 struct Opcode {
   unsigned number;
@@ -125,7 +129,10 @@ Result<std::unique_ptr<UringReactor>> UringReactor::create(UringOptions options)
 Result<void> UringReactor::set_up(UringOptions options) {
   time_every_ = options.time_every;
   int result = 0;
-  for (const unsigned flags : kSetupFlags) {
+  const std::span<const unsigned> choices = options.changes_threads
+                                                ? std::span<const unsigned>(kSetupFlagsOfManyThreads)
+                                                : std::span<const unsigned>(kSetupFlags);
+  for (const unsigned flags : choices) {
     io_uring_params params{};
     params.flags = flags | IORING_SETUP_R_DISABLED | IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE;
     params.cq_entries = options.completion_entries;

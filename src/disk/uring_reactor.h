@@ -14,7 +14,8 @@
 // until its completion has come: a frame with an operation in flight must never be destroyed
 // (asserted). To end one early, cancel() it and still wait. All operations must have ended before the
 // reactor is destroyed (asserted). Threading: create() on any thread; the first poll() binds the ring
-// to its thread (SINGLE_ISSUER), and from then on only that thread may use it, except for wake().
+// to its thread (SINGLE_ISSUER), and from then on only that thread may use it, except for wake(). With
+// UringOptions::changes_threads any thread may, one at a time.
 #pragma once
 
 #include <liburing.h>
@@ -48,6 +49,8 @@ struct UringOptions {
   // Of the submissions that would go in one system call with a wait, every how many-th is made by
   // itself and timed; those that go without a wait always are. 1: all of them. 0: nothing is timed.
   unsigned time_every = 0;
+  // One thread at a time uses the ring, but not always the same one.
+  bool changes_threads = false;
 };
 
 // Counters since creation, for metrics.

@@ -49,6 +49,9 @@ class ReadFile {
   // The file's size now.
   Task<Result<std::uint64_t>> size() const;
 
+  // The same file with its reads through `blocks`, another disk's handle on it.
+  ReadFile through(std::shared_ptr<File> blocks) const { return {mode_, std::move(blocks)}; }
+
   IoMode mode() const { return mode_; }
   const std::string& path() const { return file_->path(); }
   // For ReadAhead and BlockCache, which read whole blocks.

@@ -1,0 +1,74 @@
+// ReadRings: io_urings for threads that block, each lent to one caller at a time.
+//
+// A thread that waits for each of its reads has one of them at the device at a time. One that has many
+// at once, or something else to do meanwhile, borrows a ring with a scheduler of its own, starts the
+// reads there, and waits for all of them together.
+//
+// Ownership: the pool must outlive it, and it its rings; each ring its files and their operations. A
+// ring goes back with nothing in flight (asserted). Memory: kMaxRings rings, which stay once they were
+// made. Threading: any thread borrows and gives back; a ring is used by one thread at a time, not
+// always the same one.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "disk/uring_disk.h"
+#include "task/started.h"
+
+namespace penstock {
+
+class ReadRings {
+ public:
+  static constexpr std::size_t kMaxRings = 64;
+
+  class Ring {
+   public:
+    // `reactor` has UringOptions::changes_threads.
+    Ring(std::unique_ptr<UringReactor> reactor, WorkerPool& pool);
+
+    // `file`, which must outlive it, with its reads on this ring.
+    std::unique_ptr<File> share(const DescriptorFile& file);
+    // Hands what was started to the kernel, and returns.
+    void submit() { scheduler_.run_once(); }
+    // Runs until `task` has ended.
+    template <typename T>
+    T run(Task<T> task) {
+      return scheduler_.run(std::move(task));
+    }
+    bool is_idle() const { return reactor_->in_flight_count() == 0; }
+
+   private:
+    SystemClock clock_;
+    std::unique_ptr<UringReactor> reactor_;
+    Scheduler scheduler_;
+    std::array<UringDisk, 3> disks_;  // by mode
+  };
+  struct GiveBack {
+    ReadRings* rings = nullptr;
+    void operator()(Ring* ring) const { rings->give_back(ring); }
+  };
+  using Lease = std::unique_ptr<Ring, GiveBack>;
+
+  explicit ReadRings(WorkerPool& pool) : pool_(pool) {}
+
+  // Null when there is none to be had: all are lent, or the system grants none.
+  Lease borrow();
+  // Why the system grants none, if it was asked and does not.
+  std::optional<Error> refusal();
+
+ private:
+  void give_back(Ring* ring);
+
+  WorkerPool& pool_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Ring>> idle_;
+  std::size_t made_count_ = 0;
+  std::optional<Error> refusal_;
+};
+
+}  // namespace penstock
