@@ -46,6 +46,10 @@ struct DirectFileSystemOptions {
   // Collected before a write to a table leaves by itself, in bytes: 4 KiB to 64 MiB, whole blocks. Per
   // table that is being written.
   std::uint64_t write_buffer_bytes = std::uint64_t{1} << 20;
+  // What was last written to tables is kept in memory up to so much, in bytes, so that the first reads
+  // after a flush or a compaction are not reads of the device: 1 MiB to 1 TiB, whole blocks, or 0 for
+  // nothing. All databases together.
+  std::uint64_t warm_output_bytes = std::uint64_t{32} << 20;
   // Memory for writes that were not synced, which outlives the process, in bytes: 1 MiB to 64 MiB,
   // whole blocks, or 0 for none, so that each such write is one to the device. Per database; it is in
   // the page cache.
@@ -56,9 +60,9 @@ struct DirectFileSystemOptions {
 };
 
 // "penstock://", or "penstock://?mode=direct&readahead=2MiB": the options by name (mode, readahead,
-// readahead_memory, write_buffer, side_file, log_step), sizes in bytes or with KiB, MiB or GiB behind
-// them. A colon does as well as an equals sign, which RocksDB does not let through everywhere. Errors:
-// kInvalidArgument, naming what is wrong and what there is.
+// readahead_memory, write_buffer, warm_output, side_file, log_step), sizes in bytes or with KiB, MiB or
+// GiB behind them. A colon does as well as an equals sign, which RocksDB does not let through
+// everywhere. Errors: kInvalidArgument, naming what is wrong and what there is.
 PENSTOCK_API Result<DirectFileSystemOptions> ParseFileSystemUri(std::string_view uri);
 
 // Errors: kInvalidArgument (an option, by name). Does no I/O: whether a directory can do the mode shows

@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::string_view kLogSuffix = ".log";
 constexpr std::string_view kManifestPrefix = "MANIFEST-";
+constexpr std::string_view kInfoLogName = "LOG";
+constexpr std::string_view kInfoLogSuffix = "_LOG";
 
 bool is_number(std::string_view text) {
   return !text.empty() &&
@@ -25,6 +27,7 @@ FileKind kind_of(std::string_view path) {
     return FileKind::kManifest;
   if (name.ends_with(".sst") || name.ends_with(".ldb") || name.ends_with(".blob"))
     return FileKind::kTable;
+  if (name == kInfoLogName || name.ends_with(kInfoLogSuffix)) return FileKind::kInfoLog;
   return FileKind::kOther;
 }
 

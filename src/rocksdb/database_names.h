@@ -21,6 +21,7 @@ enum class FileKind {
   kWriteAheadLog,  // records in RocksDB's log format
   kManifest,       // the same
   kTable,          // SST and blob files: nobody looks at one before it was synced
+  kInfoLog,        // LOG, or NAME_LOG in a directory for several: text for people
   kOther,
 };
 // By the last part of `path`.

@@ -30,9 +30,19 @@ IOStatus refuse_mapping(std::string_view option) {
 DirectFileSystem::DirectFileSystem(const DirectFileSystemOptions& options)
     : FileSystemWrapper(::rocksdb::FileSystem::Default()),
       options_(options),
+      // Shared with nobody: it goes when this goes.
+      env_(::rocksdb::NewCompositeEnv(
+          std::shared_ptr<::rocksdb::FileSystem>(std::shared_ptr<void>(), this))),
       places_(options.mode, reports_),
       read_ahead_budget_(options.readahead_memory_bytes),
-      pool_(kWorkerThreads) {}
+      warm_output_(options.warm_output_bytes),
+      pool_(kWorkerThreads),
+      read_services_{.places = places_,
+                     .budget = read_ahead_budget_,
+                     .ends = table_ends_,
+                     .warm_output = warm_output_,
+                     .rings = rings_,
+                     .compaction_window_bytes = options.readahead_bytes} {}
 
 IOStatus DirectFileSystem::NewSequentialFile(const std::string& path, const FileOptions& options,
                                              std::unique_ptr<::rocksdb::FSSequentialFile>* result,
@@ -52,11 +62,17 @@ IOStatus DirectFileSystem::NewRandomAccessFile(const std::string& path, const Fi
   if (options.use_mmap_reads) return refuse_mapping("allow_mmap_reads");
   Result<std::unique_ptr<FileView>> view = FileView::open(places_, table_, normal_path(path));
   if (!view) return to_status(view.error());
-  ReadSettings settings;
-  settings.compaction_window_bytes = options_.readahead_bytes;
-  *result = std::make_unique<DirectRandomAccessFile>(places_, read_ahead_budget_, table_ends_,
-                                                     std::move(*view), settings);
+  std::shared_ptr<const WarmOutput::Table> warm;
+  if (kind_of(path) == FileKind::kTable) warm = warm_output_.find(path);
+  *result = std::make_unique<DirectRandomAccessFile>(read_services_, std::move(*view), std::move(warm));
   return IOStatus::OK();
+}
+
+IOStatus DirectFileSystem::NewRandomRWFile(const std::string& path, const FileOptions& options,
+                                           std::unique_ptr<::rocksdb::FSRandomRWFile>* result,
+                                           IODebugContext* dbg) {
+  warm_output_.forget(path);
+  return FileSystemWrapper::NewRandomRWFile(path, options, result, dbg);
 }
 
 IOStatus DirectFileSystem::NewWritableFile(const std::string& path, const FileOptions& options,
@@ -95,7 +111,7 @@ IOStatus DirectFileSystem::open_to_write(const std::string& path, bool keeps,
 Result<std::shared_ptr<FileWriter>> DirectFileSystem::open_writer(const std::string& path, bool keeps) {
   const FileKind kind = kind_of(path);
   if (!is_log(kind)) {
-    auto writer = ExactWriter::open(places_, path, keeps, options_.write_buffer_bytes);
+    auto writer = ExactWriter::open(places_, warm_output_, path, keeps, options_.write_buffer_bytes);
     if (!writer) return Unexpected(writer.error());
     return std::shared_ptr<FileWriter>(std::move(*writer));
   }
@@ -138,14 +154,15 @@ IOStatus DirectFileSystem::NewMemoryMappedFileBuffer(
   return IOStatus::NotSupported("a memory-mapped buffer goes through the page cache");
 }
 
-IOStatus DirectFileSystem::NewLogger(const std::string& path, const IOOptions& options,
-                                     std::shared_ptr<::rocksdb::Logger>* result, IODebugContext* dbg) {
-  IOStatus made = FileSystemWrapper::NewLogger(path, options, result, dbg);
-  if (!made.ok()) return made;
+IOStatus DirectFileSystem::NewLogger(const std::string& path, const IOOptions& /*options*/,
+                                     std::shared_ptr<::rocksdb::Logger>* result,
+                                     IODebugContext* /*dbg*/) {
+  if (const ::rocksdb::Status made = ::rocksdb::NewEnvLogger(path, env_.get(), result); !made.ok())
+    return ::rocksdb::status_to_io_status(::rocksdb::Status(made));
   const std::string directory = directory_of(normal_path(path));
   reports_.add_logger(directory, *result);
   places_.tell_again(directory);
-  return made;
+  return IOStatus::OK();
 }
 
 IOStatus DirectFileSystem::GetChildren(const std::string& directory, const IOOptions& options,
@@ -177,12 +194,14 @@ IOStatus DirectFileSystem::Truncate(const std::string& path, std::size_t size, c
   const std::string normal = normal_path(path);
   if (const auto writer = table_.find(normal)) return to_status(writer->truncate(size));
   if (auto settled = settle_log(places_, normal); !settled) return to_status(settled);
+  if (kind_of(normal) == FileKind::kTable) warm_output_.forget(normal);
   return FileSystemWrapper::Truncate(path, size, options, dbg);
 }
 
 IOStatus DirectFileSystem::DeleteFile(const std::string& path, const IOOptions& options,
                                       IODebugContext* dbg) {
   const std::string normal = normal_path(path);
+  if (kind_of(normal) == FileKind::kTable) warm_output_.forget(normal);
   IOStatus removed = FileSystemWrapper::DeleteFile(path, options, dbg);
   if (!removed.ok()) return removed;
   table_.forget(normal);
@@ -241,11 +260,17 @@ FileOptions DirectFileSystem::OptimizeForManifestWrite(const FileOptions& option
   return optimized;
 }
 
-IOStatus DirectFileSystem::Poll(std::vector<void*>& /*handles*/, std::size_t /*min_completions*/) {
+IOStatus DirectFileSystem::Poll(std::vector<void*>& handles, std::size_t /*min_completions*/) {
+  for (void* const handle : handles)
+    if (handle != nullptr) static_cast<AsyncRead*>(handle)->finish();
   return IOStatus::OK();
 }
 
-IOStatus DirectFileSystem::AbortIO(std::vector<void*>& /*handles*/) { return IOStatus::OK(); }
+IOStatus DirectFileSystem::AbortIO(std::vector<void*>& handles) {
+  for (void* const handle : handles)
+    if (handle != nullptr) static_cast<AsyncRead*>(handle)->abort();
+  return IOStatus::OK();
+}
 
 // Before the file gets another name, under which nobody knows what is beside it.
 Result<void> DirectFileSystem::make_exact(const std::string& path) {

@@ -2,13 +2,12 @@
 //
 // What concerns the bytes of files, and their sizes, is done here. Everything else goes to RocksDB's
 // default file system: directories and their syncs, existence, times, links counted, locks, free space,
-// the info log (LOG, a text file, through the page cache) and files for random writing, which databases
-// do not use. Memory mapping is refused.
+// and files for random writing, which databases do not use. Memory mapping is refused.
 //
 // A directory is settled (log_view.h) when a database in it is locked for writing, and before the first
 // write-ahead log is made in it; until then what was left behind by a crash is shown as it will be.
 //
-// Ownership: must outlive its files. Threading: any thread.
+// Ownership: must outlive its files and loggers. Threading: any thread.
 #pragma once
 
 #include <rocksdb/file_system.h>
@@ -41,6 +40,9 @@ class DirectFileSystem final : public ::rocksdb::FileSystemWrapper {
   IOStatus NewRandomAccessFile(const std::string& path, const FileOptions& options,
                                std::unique_ptr<::rocksdb::FSRandomAccessFile>* result,
                                IODebugContext* dbg) override;
+  IOStatus NewRandomRWFile(const std::string& path, const FileOptions& options,
+                           std::unique_ptr<::rocksdb::FSRandomRWFile>* result,
+                           IODebugContext* dbg) override;
   IOStatus NewWritableFile(const std::string& path, const FileOptions& options,
                            std::unique_ptr<::rocksdb::FSWritableFile>* result,
                            IODebugContext* dbg) override;
@@ -82,7 +84,7 @@ class DirectFileSystem final : public ::rocksdb::FileSystemWrapper {
                                   const ::rocksdb::DBOptions& db_options) const override;
   FileOptions OptimizeForManifestWrite(const FileOptions& options) const override;
 
-  // ReadAsync() of our files has ended when it returns.
+  // Waits for all of them.
   IOStatus Poll(std::vector<void*>& handles, std::size_t min_completions) override;
   IOStatus AbortIO(std::vector<void*>& handles) override;
 
@@ -96,15 +98,20 @@ class DirectFileSystem final : public ::rocksdb::FileSystemWrapper {
                          std::unique_ptr<::rocksdb::FSWritableFile>* result);
 
   DirectFileSystemOptions options_;
+  // This file system, for loggers.
+  std::unique_ptr<::rocksdb::Env> env_;
   Reports reports_;
   Places places_;
   OpenFiles table_;
   ReadAheadBudget read_ahead_budget_;
   TableEnds table_ends_;
-  LogWriter::Habit log_habit_{Preparation::kAllocated};
+  WarmOutput warm_output_;
+  LogWriter::Habit log_habit_{Preparation::kWritten};
   std::mutex mutex_;
   std::set<std::string> settled_;  // directories, since the last lock
-  WorkerPool pool_;                // last: its jobs use all of the above
+  WorkerPool pool_;                // its jobs use all of the above
+  ReadRings rings_{pool_};
+  ReadServices read_services_;
 };
 
 }  // namespace penstock::rocksdb

@@ -31,8 +31,9 @@ Result<void> reopen_at(Places& places, Disk& disk, file::AppendFile& file, const
   return {};
 }
 
-Result<std::shared_ptr<ExactWriter>> ExactWriter::open(Places& places, const std::string& path,
-                                                       bool keeps, std::uint64_t buffer_bytes) {
+Result<std::shared_ptr<ExactWriter>> ExactWriter::open(Places& places, WarmOutput& warm_output,
+                                                       const std::string& path, bool keeps,
+                                                       std::uint64_t buffer_bytes) {
   const Result<Disk*> disk = places.disk_for(path);
   if (!disk) return Unexpected(disk.error());
   file::AppendOptions options;
@@ -43,11 +44,21 @@ Result<std::shared_ptr<ExactWriter>> ExactWriter::open(Places& places, const std
   options.is_exact = true;
   auto file = open_to_append(places, **disk, path, keeps, options);
   if (!file) return Unexpected(file.error());
-  return std::shared_ptr<ExactWriter>(new ExactWriter(places, **disk, std::move(*file), options));
+  std::shared_ptr<ExactWriter> writer(
+      new ExactWriter(places, warm_output, **disk, std::move(*file), options));
+  if (kind_of(path) == FileKind::kTable && writer->size_bytes() == 0)
+    writer->warm_ = warm_output.begin(path);
+  return writer;
 }
 
-ExactWriter::ExactWriter(Places& places, Disk& disk, file::AppendFile file, file::AppendOptions options)
-    : places_(places), disk_(disk), options_(options), file_(std::move(file)), path_(file_.path()) {}
+ExactWriter::ExactWriter(Places& places, WarmOutput& warm_output, Disk& disk, file::AppendFile file,
+                         file::AppendOptions options)
+    : places_(places),
+      warm_output_(warm_output),
+      disk_(disk),
+      options_(options),
+      file_(std::move(file)),
+      path_(file_.path()) {}
 
 // RocksDB drops some files without closing them.
 ExactWriter::~ExactWriter() { (void)close(); }
@@ -55,19 +66,22 @@ ExactWriter::~ExactWriter() { (void)close(); }
 Result<void> ExactWriter::append(ByteView bytes) {
   const std::lock_guard lock(mutex_);
   const auto at = run_inline(file_.append(bytes));
-  if (!at) return Unexpected(at.error());
+  if (!at) return fail_with(at.error());
+  warm_output_.keep(warm_, bytes);
   return {};
 }
 
 Result<void> ExactWriter::flush() {
   const std::lock_guard lock(mutex_);
   if (kind_of(path_) == FileKind::kTable) return {};
-  return run_inline(file_.flush());
+  if (auto flushed = run_inline(file_.flush()); !flushed) return fail_with(flushed.error());
+  return {};
 }
 
 Result<void> ExactWriter::sync() {
   const std::lock_guard lock(mutex_);
-  return run_inline(file_.sync());
+  if (auto synced = run_inline(file_.sync()); !synced) return fail_with(synced.error());
+  return {};
 }
 
 Result<void> ExactWriter::close() {
@@ -75,12 +89,14 @@ Result<void> ExactWriter::close() {
   if (std::exchange(is_closed_, true)) return {};
   // What was synced is durable and exact already; a file that was not needs no more than that here.
   if (file_.durable_bytes() == file_.size_bytes()) return {};
-  return run_inline(file_.flush());
+  if (auto flushed = run_inline(file_.flush()); !flushed) return fail_with(flushed.error());
+  return {};
 }
 
 Result<void> ExactWriter::truncate(std::uint64_t size_bytes) {
   const std::lock_guard lock(mutex_);
   if (size_bytes == file_.size_bytes()) return run_inline(file_.flush());
+  warm_output_.forget(warm_);
   return reopen_at(places_, disk_, file_, path_, size_bytes, options_);
 }
 
@@ -101,6 +117,18 @@ Result<void> ExactWriter::make_exact() {
   const Result<std::uint64_t> size_bytes = make_readable();
   if (!size_bytes) return Unexpected(size_bytes.error());
   return {};
+}
+
+Result<void> ExactWriter::fail_with(const Error& error) {
+  warm_output_.forget(warm_);
+  if (kind_of(path_) == FileKind::kInfoLog && !is_closed_) go_on_behind_failure();
+  return Unexpected(error);
+}
+
+void ExactWriter::go_on_behind_failure() {
+  run_inline(file_.close());
+  auto again = open_to_append(places_, disk_, path_, /*keeps=*/true, options_);
+  if (again) file_ = std::move(*again);
 }
 
 void ExactWriter::renamed(const std::string& path) {

@@ -1,4 +1,4 @@
-// ExactWriter: a writer of files that are not logs: tables, CURRENT, OPTIONS, backups, anything.
+// ExactWriter: a writer of files that are not logs of records: tables, CURRENT, OPTIONS, LOG, anything.
 //
 // Their size says where they end, so it is exact whenever somebody may look: after every flush() but
 // that of a table, and after every sync().
@@ -10,14 +10,16 @@
 #include "rocksdb/database_names.h"
 #include "rocksdb/file_writer.h"
 #include "rocksdb/places.h"
+#include "rocksdb/warm_output.h"
 
 namespace penstock::rocksdb {
 
 class ExactWriter final : public FileWriter {
  public:
-  // Creates `path`, in place of a file that is there; with `keeps` goes on behind it instead.
-  // Errors: those of Places::disk_for() and AppendFile.
-  static Result<std::shared_ptr<ExactWriter>> open(Places& places, const std::string& path, bool keeps,
+  // Creates `path`, in place of a file that is there; with `keeps` goes on behind it instead. What goes
+  // to a new table goes to `warm_output` as well. Errors: those of Places::disk_for() and AppendFile.
+  static Result<std::shared_ptr<ExactWriter>> open(Places& places, WarmOutput& warm_output,
+                                                   const std::string& path, bool keeps,
                                                    std::uint64_t buffer_bytes);
   ~ExactWriter() override;
 
@@ -32,14 +34,22 @@ class ExactWriter final : public FileWriter {
   void renamed(const std::string& path) override;
 
  private:
-  ExactWriter(Places& places, Disk& disk, file::AppendFile file, file::AppendOptions options);
+  ExactWriter(Places& places, WarmOutput& warm_output, Disk& disk, file::AppendFile file,
+              file::AppendOptions options);
+  // What is in memory is not, or not for sure, what is in the file.
+  Result<void> fail_with(const Error& error);
+  // A file takes no more after a failure, which is right for data. The LOG is for people, who want to
+  // read what came after the disk was full, so it is opened again; what failed is left out.
+  void go_on_behind_failure();
 
   Places& places_;
+  WarmOutput& warm_output_;
   Disk& disk_;
   file::AppendOptions options_;
   mutable std::mutex mutex_;
   file::AppendFile file_;
   std::string path_;
+  std::shared_ptr<WarmOutput::Table> warm_;  // null when nothing is kept
   bool is_closed_ = false;
 };
 

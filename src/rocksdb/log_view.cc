@@ -36,22 +36,27 @@ bool is_newest_log(Disk& disk, const std::string& path) {
 }  // namespace
 
 // Through RocksDB's own file system, which tells it from device, inode and generation.
-file::ArenaIdentity identity_of(const std::string& path) {
+std::optional<file::ArenaIdentity> inode_of(const std::string& path) {
   std::unique_ptr<::rocksdb::FSRandomAccessFile> file;
   const auto& system = ::rocksdb::FileSystem::Default();
-  file::ArenaIdentity identity;
-  if (!system->NewRandomAccessFile(path, {}, &file, nullptr).ok()) return identity;
+  if (!system->NewRandomAccessFile(path, {}, &file, nullptr).ok()) return std::nullopt;
   std::array<char, 32> id{};
   const std::size_t id_bytes = file->GetUniqueId(id.data(), id.size());
+  if (id_bytes == 0) return std::nullopt;
   std::uint64_t low = id_bytes;
   std::uint64_t high = ~id_bytes;
   for (std::size_t i = 0; i < id_bytes; ++i) {
     low = mix64(low ^ static_cast<unsigned char>(id[i]));
     high = mix64(high + static_cast<unsigned char>(id[i]));
   }
+  file::ArenaIdentity identity;
   store_le<std::uint64_t>(identity.id, 0, low);
   store_le<std::uint64_t>(identity.id, 8, high);
   return identity;
+}
+
+file::ArenaIdentity identity_of(const std::string& path) {
+  return inode_of(path).value_or(file::ArenaIdentity());
 }
 
 Result<LogView> LogView::open(Places& places, const std::string& path, FilePosition from) {

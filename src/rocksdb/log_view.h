@@ -29,7 +29,9 @@ namespace penstock::rocksdb {
 // Side files are at most this large; what is larger is none.
 inline constexpr std::uint64_t kMaxSideFileBytes = 64 * kMiB;
 
-// Who a file is, for its side file: its inode, as long as it has that.
+// The file's inode, of which no other file was or will be; nothing where the file system does not tell.
+std::optional<file::ArenaIdentity> inode_of(const std::string& path);
+// Who a file is, for its side file: its inode, or anybody.
 file::ArenaIdentity identity_of(const std::string& path);
 
 class LogView {

@@ -19,7 +19,8 @@ Result<Disk*> Places::disk_for(const std::string& path) {
     known = known_.emplace(directory, Known{.chosen = std::move(*found)}).first;
   }
   const ChosenMode& chosen = known->second.chosen;
-  if (!std::exchange(known->second.is_told, true))
+  // The LOG itself is where it is said.
+  if (kind_of(path) != FileKind::kInfoLog && !std::exchange(known->second.is_told, true))
     reports_.say(directory, fmt::format("{} I/O: {}", to_string(chosen.mode), chosen.reason));
   return &disk(chosen.mode);
 }

@@ -23,6 +23,15 @@ IOStatus answer(const Result<std::size_t>& read, Slice* result, const char* scra
   return to_status(read);
 }
 
+// Names of IODebugContext's counters.
+constexpr const char* kFromMemory = "penstock.memory";
+constexpr const char* kFromReadAhead = "penstock.readahead";
+constexpr const char* kFromDevice = "penstock.device";
+
+void count(IODebugContext* dbg, const char* where_from, std::size_t size_bytes) {
+  if (dbg != nullptr) dbg->counters[where_from] += size_bytes;
+}
+
 }  // namespace
 
 DirectSequentialFile::DirectSequentialFile(Places& places, std::unique_ptr<FileView> view,
@@ -60,46 +69,121 @@ IOStatus DirectSequentialFile::InvalidateCache(std::size_t /*offset*/, std::size
   return IOStatus::OK();
 }
 
-DirectRandomAccessFile::DirectRandomAccessFile(Places& places, ReadAheadBudget& budget, TableEnds& ends,
-                                               std::unique_ptr<FileView> view,
-                                               const ReadSettings& settings)
-    : ends_(ends), view_(std::move(view)) {
+DirectRandomAccessFile::DirectRandomAccessFile(ReadServices& services, std::unique_ptr<FileView> view,
+                                               std::shared_ptr<const WarmOutput::Table> warm)
+    : services_(services), view_(std::move(view)), warm_(std::move(warm)) {
   const file::ReadFile* const plain = view_->plain();
   if (plain == nullptr) return;
+  descriptor_ = dynamic_cast<const DescriptorFile*>(plain->blocks().get());
   if (const auto size_bytes = view_->size_bytes()) size_bytes_ = *size_bytes;
-  user_streams_.emplace(places.scheduler(), budget, plain->blocks(), settings.user_window_bytes);
-  compaction_streams_.emplace(places.scheduler(), budget, plain->blocks(),
-                              settings.compaction_window_bytes);
+  Scheduler& scheduler = services.places.scheduler();
+  user_streams_.emplace(scheduler, services.budget, plain->blocks(), services.user_window_bytes);
+  compaction_streams_.emplace(scheduler, services.budget, plain->blocks(),
+                              services.compaction_window_bytes);
+}
+
+std::optional<std::size_t> DirectRandomAccessFile::read_memory(FilePosition from,
+                                                               MutableBytes into) const {
+  if (end_.is_set()) {
+    if (const auto got = services_.ends.read(end_, from, into)) return got;
+  }
+  if (warm_ != nullptr && warm_->read(from, into)) return into.size();
+  return std::nullopt;
 }
 
 Result<std::size_t> DirectRandomAccessFile::read(FilePosition from, MutableBytes into,
-                                                 bool is_compaction) const {
-  if (end_.is_set()) {
-    if (const auto got = ends_.read(end_, from, into)) return *got;
+                                                 bool is_compaction, IODebugContext* dbg) const {
+  if (const auto got = read_memory(from, into)) {
+    count(dbg, kFromMemory, *got);
+    return *got;
   }
   if (auto& streams = is_compaction ? compaction_streams_ : user_streams_) {
-    if (const auto got = streams->read(from, into)) return *got;
+    if (const auto got = streams->read(from, into)) {
+      count(dbg, kFromReadAhead, got->value_or(0));
+      return *got;
+    }
   }
-  return view_->read(from, into);
+  const Result<std::size_t> got = view_->read(from, into);
+  count(dbg, kFromDevice, got.value_or(0));
+  return got;
 }
 
 IOStatus DirectRandomAccessFile::Read(std::uint64_t offset, std::size_t n, const IOOptions& options,
-                                      Slice* result, char* scratch, IODebugContext* /*dbg*/) const {
+                                      Slice* result, char* scratch, IODebugContext* dbg) const {
   // Compaction reads on behalf of the rate limiter's low or user priority; nobody else has one.
   const bool is_compaction = options.rate_limiter_priority != ::rocksdb::Env::IO_TOTAL;
-  return answer(read(FilePosition{offset}, memory_of(scratch, n), is_compaction), result, scratch);
+  return answer(read(FilePosition{offset}, memory_of(scratch, n), is_compaction, dbg), result, scratch);
 }
 
-IOStatus DirectRandomAccessFile::Prefetch(std::uint64_t offset, std::size_t n,
-                                          const IOOptions& /*options*/, IODebugContext* /*dbg*/) {
+IOStatus DirectRandomAccessFile::MultiRead(Request* requests, std::size_t count_of_requests,
+                                           const IOOptions& /*options*/, IODebugContext* dbg) {
+  std::vector<file::ReadRequest> reads;
+  std::vector<Request*> whose;
+  for (Request& request : std::span(requests, count_of_requests)) {
+    const FilePosition from{request.offset};
+    const MutableBytes into = memory_of(request.scratch, request.len);
+    if (const auto got = read_memory(from, into)) {
+      count(dbg, kFromMemory, *got);
+      request.status = answer(*got, &request.result, request.scratch);
+      continue;
+    }
+    reads.push_back({.from = from, .into = into});
+    whose.push_back(&request);
+  }
+  read_together(reads);
+  for (std::size_t i = 0; i < reads.size(); ++i) {
+    count(dbg, kFromDevice, reads[i].result.value_or(0));
+    whose[i]->status = answer(reads[i].result, &whose[i]->result, whose[i]->scratch);
+  }
+  return IOStatus::OK();
+}
+
+void DirectRandomAccessFile::read_together(std::span<file::ReadRequest> reads) const {
+  if (descriptor_ != nullptr && reads.size() > 1) {
+    if (const ReadRings::Lease ring = services_.rings.borrow()) {
+      ring->run(view_->plain()->through(ring->share(*descriptor_)).read_many(reads));
+      return;
+    }
+  }
+  for (file::ReadRequest& read : reads) read.result = view_->read(read.from, read.into);
+}
+
+IOStatus DirectRandomAccessFile::ReadAsync(Request& request, const IOOptions& options,
+                                           AsyncRead::Callback callback, void* argument,
+                                           void** io_handle, ::rocksdb::IOHandleDeleter* deleter,
+                                           IODebugContext* dbg) {
+  const FilePosition from{request.offset};
+  const MutableBytes into = memory_of(request.scratch, request.len);
+  if (const auto got = read_memory(from, into)) {
+    count(dbg, kFromMemory, *got);
+    request.status = answer(*got, &request.result, request.scratch);
+    callback(request, argument);
+    return IOStatus::OK();
+  }
+  ReadRings::Lease ring = descriptor_ == nullptr ? ReadRings::Lease() : services_.rings.borrow();
+  if (ring == nullptr) {
+    request.status = Read(request.offset, request.len, options, &request.result, request.scratch, dbg);
+    callback(request, argument);
+    return IOStatus::OK();
+  }
+  count(dbg, kFromDevice, request.len);
+  *io_handle = new AsyncRead(std::move(ring), *descriptor_, *view_->plain(), request,
+                             std::move(callback), argument);
+  *deleter = [](void* handle) { delete static_cast<AsyncRead*>(handle); };
+  return IOStatus::OK();
+}
+
+IOStatus DirectRandomAccessFile::Prefetch(std::uint64_t offset, std::size_t n, const IOOptions& options,
+                                          IODebugContext* dbg) {
   const bool is_end = size_bytes_ > 0 && offset < size_bytes_ && n >= size_bytes_ - offset;
   const std::uint64_t length = is_end ? size_bytes_ - offset : 0;
   if (length == 0 || length > TableEnds::kMaxEndBytes) return IOStatus::NotSupported("Prefetch");
   std::vector<std::byte> bytes(length);
-  const Result<std::size_t> got = view_->read(FilePosition{offset}, bytes);
-  if (!got) return to_status(got);
-  bytes.resize(*got);
-  ends_.keep(end_, FilePosition{offset}, std::move(bytes));
+  Slice got;
+  IOStatus done = Read(offset, length, options, &got, reinterpret_cast<char*>(bytes.data()), dbg);
+  if (!done.ok()) return done;
+  bytes.resize(got.size());
+  services_.ends.keep(end_, FilePosition{offset}, std::move(bytes));
   return IOStatus::OK();
 }
 

@@ -16,7 +16,7 @@ using Options = DirectFileSystemOptions;
 
 constexpr std::string_view kScheme = "penstock://";
 constexpr std::string_view kNames =
-    "mode, readahead, readahead_memory, write_buffer, side_file and log_step";
+    "mode, readahead, readahead_memory, write_buffer, warm_output, side_file and log_step";
 
 struct Size {
   std::string_view name;
@@ -25,10 +25,11 @@ struct Size {
   std::uint64_t max_bytes;
   bool may_be_none = false;
 };
-constexpr std::array<Size, 5> kSizes{{
+constexpr std::array<Size, 6> kSizes{{
     {"readahead", &Options::readahead_bytes, 64 * kKiB, 64 * kMiB},
     {"readahead_memory", &Options::readahead_memory_bytes, 64 * kKiB, 1024 * kGiB},
     {"write_buffer", &Options::write_buffer_bytes, kBlockBytes, 64 * kMiB},
+    {"warm_output", &Options::warm_output_bytes, kMiB, 1024 * kGiB, true},
     {"side_file", &Options::side_file_bytes, kMiB, 64 * kMiB, true},
     {"log_step", &Options::log_step_bytes, 64 * kKiB, kGiB},
 }};
