@@ -25,6 +25,8 @@ namespace penstock {
 class ReadRings {
  public:
   static constexpr std::size_t kMaxRings = 64;
+  // So many of them may be lent to who keeps them for longer than a call.
+  static constexpr std::size_t kMaxKept = kMaxRings / 2;
 
   class Ring {
    public:
@@ -33,8 +35,11 @@ class ReadRings {
 
     // `file`, which must outlive it, with its reads on this ring.
     std::unique_ptr<File> share(const DescriptorFile& file);
+    Scheduler& scheduler() { return scheduler_; }
     // Hands what was started to the kernel, and returns.
     void submit() { scheduler_.run_once(); }
+    // Waits for what was left behind (Scheduler::spawn).
+    void finish() { scheduler_.run_to_end(); }
     // Runs until `task` has ended.
     template <typename T>
     T run(Task<T> task) {
@@ -50,24 +55,30 @@ class ReadRings {
   };
   struct GiveBack {
     ReadRings* rings = nullptr;
-    void operator()(Ring* ring) const { rings->give_back(ring); }
+    bool was_kept = false;
+    void operator()(Ring* ring) const { rings->give_back(ring, was_kept); }
   };
   using Lease = std::unique_ptr<Ring, GiveBack>;
 
   explicit ReadRings(WorkerPool& pool) : pool_(pool) {}
 
   // Null when there is none to be had: all are lent, or the system grants none.
-  Lease borrow();
+  Lease borrow() { return lend(/*to_keep=*/false); }
+  // For longer than a call, so that others get on meanwhile.
+  Lease borrow_to_keep() { return lend(/*to_keep=*/true); }
   // Why the system grants none, if it was asked and does not.
   std::optional<Error> refusal();
 
  private:
-  void give_back(Ring* ring);
+  Lease lend(bool to_keep);
+  std::unique_ptr<Ring> take_ring();
+  void give_back(Ring* ring, bool was_kept);
 
   WorkerPool& pool_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Ring>> idle_;
   std::size_t made_count_ = 0;
+  std::size_t kept_count_ = 0;
   std::optional<Error> refusal_;
 };
 

@@ -111,6 +111,16 @@ TEST_P(ReadRingsTest, ThereAreSoManyAndTheyComeBack) {
   EXPECT_EQ(rings_.borrow().get(), one);
 }
 
+TEST_P(ReadRingsTest, WhoKeepsThemLeavesSomeForTheOthers) {
+  std::vector<ReadRings::Lease> kept;
+  for (std::size_t i = 0; i < ReadRings::kMaxKept; ++i) kept.push_back(rings_.borrow_to_keep());
+  for (const ReadRings::Lease& ring : kept) EXPECT_NE(ring, nullptr);
+  EXPECT_EQ(rings_.borrow_to_keep(), nullptr);
+  EXPECT_NE(rings_.borrow(), nullptr);
+  kept.pop_back();
+  EXPECT_NE(rings_.borrow_to_keep(), nullptr);
+}
+
 TEST_P(ReadRingsTest, GivingOneBackWithAReadInFlightIsABug) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_DEATH(

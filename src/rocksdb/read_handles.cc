@@ -77,8 +77,9 @@ DirectRandomAccessFile::DirectRandomAccessFile(ReadServices& services, std::uniq
   descriptor_ = dynamic_cast<const DescriptorFile*>(plain->blocks().get());
   if (const auto size_bytes = view_->size_bytes()) size_bytes_ = *size_bytes;
   Scheduler& scheduler = services.places.scheduler();
-  user_streams_.emplace(scheduler, services.budget, plain->blocks(), services.user_window_bytes);
-  compaction_streams_.emplace(scheduler, services.budget, plain->blocks(),
+  user_streams_.emplace(scheduler, services.rings, services.budget, plain->blocks(),
+                        services.user_window_bytes);
+  compaction_streams_.emplace(scheduler, services.rings, services.budget, plain->blocks(),
                               services.compaction_window_bytes);
 }
 

@@ -10,6 +10,8 @@ namespace penstock::rocksdb {
 namespace {
 
 constexpr std::uint64_t kReadsOfAStream = 3;
+// Who reads as much as this at once, from a disk that does one thing after the other, needs no help.
+constexpr std::size_t kMaxBlockingReadBytes = 64 * kKiB;
 
 }  // namespace
 
@@ -25,16 +27,26 @@ void ReadAheadBudget::give_back(std::uint64_t bytes) {
 }
 
 ReadStreams::Stream::~Stream() {
+  ahead.reset();
+  if (ring != nullptr) ring->finish();
   if (budget != nullptr) budget->give_back(budget_bytes);
 }
 
+Result<SharedSlice> ReadStreams::Stream::read(FilePosition from, std::size_t size_bytes) {
+  if (ring == nullptr) return run_inline(ahead->read(from, size_bytes));
+  Result<SharedSlice> bytes = ring->run(ahead->read(from, size_bytes));
+  ring->submit();  // the window after this one
+  return bytes;
+}
+
 std::optional<Result<std::size_t>> ReadStreams::read(FilePosition from, MutableBytes into) {
-  if (into.size() > kMaxReadBytes) return std::nullopt;
+  if (into.size() > window_bytes_) return std::nullopt;
   const std::shared_ptr<Stream> stream = stream_at(from, into.size());
   if (stream == nullptr) return std::nullopt;
   const std::unique_lock lock(stream->mutex, std::try_to_lock);
   if (!lock.owns_lock() || !start(*stream)) return std::nullopt;
-  const Result<SharedSlice> bytes = run_inline(stream->ahead->read(from, into.size()));
+  if (stream->ring == nullptr && into.size() > kMaxBlockingReadBytes) return std::nullopt;
+  const Result<SharedSlice> bytes = stream->read(from, into.size());
   if (!bytes) return Unexpected(bytes.error());
   if (!bytes->empty()) std::memcpy(into.data(), bytes->data(), bytes->size());
   return bytes->size();
@@ -60,14 +72,18 @@ std::shared_ptr<ReadStreams::Stream> ReadStreams::stream_at(FilePosition from, s
 // False when the budget is used up.
 bool ReadStreams::start(Stream& stream) {
   if (stream.ahead) return true;
-  if (!budget_.take(window_bytes_)) return false;
+  if (!budget_.take(2 * window_bytes_)) return false;
   stream.budget = &budget_;
-  stream.budget_bytes = window_bytes_;
-  // The disk blocks, so a window on its way would be one to wait for.
+  stream.budget_bytes = 2 * window_bytes_;
+  const auto* const shared = dynamic_cast<const DescriptorFile*>(file_.get());
+  if (shared != nullptr) stream.ring = rings_.borrow_to_keep();
+  const bool has_ring = stream.ring != nullptr;
   const file::ReadAheadOptions options{.window_bytes_min = std::min(64 * kKiB, window_bytes_),
                                        .window_bytes_max = window_bytes_,
-                                       .windows_in_flight = 0};
-  stream.ahead.emplace(scheduler_, file_, options);
+                                       .windows_in_flight = has_ring ? 1U : 0U};
+  std::shared_ptr<File> file = file_;
+  if (has_ring) file = stream.ring->share(*shared);
+  stream.ahead.emplace(has_ring ? stream.ring->scheduler() : scheduler_, std::move(file), options);
   return true;
 }
 

@@ -2,11 +2,14 @@
 // ahead for them.
 //
 // RocksDB's compaction asks for one block after the other, and does not say so. A read that goes on
-// where one of the last few ended is of a stream; from its third one on a file::ReadAhead carries it.
-// Reads at random places push streams out, so what is known to be compaction has streams of its own.
+// where one of the last few ended is of a stream; from its third one on a file::ReadAhead carries it,
+// on a ring that it keeps, so that the next window is on its way while this one is used. Where there is
+// no ring, the window is read when it is needed. Reads at random places push streams out, so what is
+// known to be compaction has streams of its own.
 //
-// Ownership: shares the file. Memory: a window per stream that reads ahead, and all of them together at
-// most what the budget, which must outlive it, grants. Threading: any number of reads from any threads.
+// Ownership: shares the file; the rest must outlive it. Memory: two windows per stream that reads
+// ahead, and all of them together at most what the budget grants. Threading: any number of reads from
+// any threads.
 #pragma once
 
 #include <array>
@@ -15,6 +18,7 @@
 #include <mutex>
 #include <optional>
 
+#include "disk/read_rings.h"
 #include "file/read_ahead.h"
 
 namespace penstock::rocksdb {
@@ -33,12 +37,15 @@ class ReadAheadBudget {
 class ReadStreams {
  public:
   static constexpr std::size_t kStreams = 4;
-  // Who reads as much as this at once needs no help.
-  static constexpr std::size_t kMaxReadBytes = 64 * kKiB;
 
-  ReadStreams(Scheduler& scheduler, ReadAheadBudget& budget, std::shared_ptr<File> file,
-              std::uint64_t window_bytes)
-      : scheduler_(scheduler), budget_(budget), file_(std::move(file)), window_bytes_(window_bytes) {}
+  // Without a ring, `scheduler` is that of the disk that blocks.
+  ReadStreams(Scheduler& scheduler, ReadRings& rings, ReadAheadBudget& budget,
+              std::shared_ptr<File> file, std::uint64_t window_bytes)
+      : scheduler_(scheduler),
+        rings_(rings),
+        budget_(budget),
+        file_(std::move(file)),
+        window_bytes_(window_bytes) {}
 
   // Takes note of the read, and carries it out if it is of a stream; else nothing, and the caller does.
   std::optional<Result<std::size_t>> read(FilePosition from, MutableBytes into);
@@ -46,7 +53,9 @@ class ReadStreams {
  private:
   struct Stream {
     ~Stream();
+    Result<SharedSlice> read(FilePosition from, std::size_t size_bytes);
     std::mutex mutex;  // of what follows: a stream has one reader at a time
+    ReadRings::Lease ring;
     std::optional<file::ReadAhead> ahead;
     ReadAheadBudget* budget = nullptr;
     std::uint64_t budget_bytes = 0;
@@ -62,6 +71,7 @@ class ReadStreams {
   bool start(Stream& stream);
 
   Scheduler& scheduler_;
+  ReadRings& rings_;
   ReadAheadBudget& budget_;
   std::shared_ptr<File> file_;
   std::uint64_t window_bytes_;
