@@ -6,7 +6,12 @@
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
+#include "base/units.h"
+#include "penstock/rocksdb.h"
+
 namespace penstock::catalog {
+
+namespace db = ::rocksdb;
 
 namespace {
 
@@ -18,7 +23,7 @@ constexpr std::size_t kBlockCacheBytes = 8U << 20;
 // What is written at once is at most this, and little more; see SpaceReserve.
 constexpr std::size_t kMemtableBytes = 1U << 20;
 
-ErrorCode code_of(const rocksdb::Status& status) {
+ErrorCode code_of(const db::Status& status) {
   if (status.IsNoSpace()) return ErrorCode::kNoSpace;
   if (status.IsCorruption()) return ErrorCode::kCorrupt;
   if (status.IsNotFound() || status.IsPathNotFound()) return ErrorCode::kNotFound;
@@ -26,31 +31,45 @@ ErrorCode code_of(const rocksdb::Status& status) {
   return ErrorCode::kIo;
 }
 
-Error to_error(const rocksdb::Status& status, std::string_view doing) {
+Error to_error(const db::Status& status, std::string_view doing) {
   return Error(code_of(status), fmt::format("{}: {}", doing, status.ToString()));
 }
 
-Result<void> to_result(const rocksdb::Status& status, std::string_view doing) {
+Result<void> to_result(const db::Status& status, std::string_view doing) {
   if (!status.ok()) return Unexpected(to_error(status, doing));
   return {};
 }
 
-rocksdb::Options make_options() {
-  rocksdb::BlockBasedTableOptions table;
-  table.block_cache = rocksdb::NewLRUCache(kBlockCacheBytes);
-  rocksdb::Options options;
+// Synced in small pieces, and small in all.
+Result<std::shared_ptr<db::FileSystem>> make_file_system(RequestedIoMode mode) {
+  rocksdb::DirectFileSystemOptions options;
+  options.mode = mode;
+  options.readahead_bytes = 256 * kKiB;
+  options.readahead_memory_bytes = kMiB;
+  options.write_buffer_bytes = 256 * kKiB;
+  options.warm_output_bytes = 0;  // the block cache holds all there is
+  options.side_file_bytes = 256 * kKiB;
+  options.log_step_bytes = 256 * kKiB;
+  return rocksdb::NewDirectFileSystem(options);
+}
+
+db::Options make_options(db::Env& env) {
+  db::BlockBasedTableOptions table;
+  table.block_cache = db::NewLRUCache(kBlockCacheBytes);
+  db::Options options;
+  options.env = &env;
   options.create_if_missing = true;
-  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  options.compression = rocksdb::kNoCompression;
+  options.table_factory.reset(db::NewBlockBasedTableFactory(table));
+  options.compression = db::kNoCompression;
   options.write_buffer_size = kMemtableBytes;
   options.max_total_wal_size = 4 * kMemtableBytes;
   options.max_background_jobs = 2;
   options.allow_fallocate = false;  // of megabytes ahead, which a full disk does not have
   // Every write here was acknowledged after a sync. Damage in front of an intact one is a loss, to be
   // told; RocksDB's default would open the state before it without a word.
-  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  options.wal_recovery_mode = db::WALRecoveryMode::kTolerateCorruptedTailRecords;
   options.track_and_verify_wals_in_manifest = true;
-  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  options.info_log_level = db::InfoLogLevel::WARN_LEVEL;
   options.keep_log_file_num = 2;
   options.max_log_file_size = 1U << 20;
   return options;
@@ -64,16 +83,16 @@ std::string end_of_prefix(std::string prefix) {
   return prefix;
 }
 
-rocksdb::Status add_step(rocksdb::WriteBatch& batch, const Change::Step& step) {
+db::Status add_step(db::WriteBatch& batch, const Change::Step& step) {
   switch (step.kind) {
     case Change::Kind::kPut: return batch.Put(step.key, step.value);
     case Change::Kind::kErase: return batch.Delete(step.key);
     case Change::Kind::kErasePrefix: return batch.DeleteRange(step.key, end_of_prefix(step.key));
   }
-  return rocksdb::Status::InvalidArgument();
+  return db::Status::InvalidArgument();
 }
 
-Error cannot_open(const rocksdb::Status& status, const std::string& directory) {
+Error cannot_open(const db::Status& status, const std::string& directory) {
   Error error = to_error(status, fmt::format("open the catalog in {}", directory));
   if (error.code() != ErrorCode::kCorrupt) return error;
   return Error(
@@ -116,32 +135,41 @@ class RocksCatalog::Waiting final : public Mail {
   Result<void> result_;
 };
 
-RocksCatalog::RocksCatalog(std::unique_ptr<rocksdb::DB> database, SpaceReserve reserve)
-    : database_(std::move(database)), reserve_(std::move(reserve)) {}
+RocksCatalog::RocksCatalog(std::unique_ptr<db::Env> env, std::unique_ptr<db::DB> database,
+                           SpaceReserve reserve)
+    : env_(std::move(env)), database_(std::move(database)), reserve_(std::move(reserve)) {}
 
 RocksCatalog::~RocksCatalog() {
   pool_.finish_submitted();
   (void)database_->Close();  // everything was synced when it was acknowledged
 }
 
-Result<std::unique_ptr<RocksCatalog>> RocksCatalog::open(const std::string& directory) {
+Result<std::unique_ptr<RocksCatalog>> RocksCatalog::open(const std::string& directory,
+                                                         RequestedIoMode mode) {
   SpaceReserve reserve(directory);
   if (auto room = reserve.make_room(0); !room) return Unexpected(room.error());
-  rocksdb::DB* database = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(make_options(), directory, &database);
-  if (!status.ok()) return Unexpected(cannot_open(status, directory));
-  return std::unique_ptr<RocksCatalog>(
-      new RocksCatalog(std::unique_ptr<rocksdb::DB>(database), std::move(reserve)));
+  return open(directory, mode, std::move(reserve), Access::kWrite);
 }
 
 Result<std::unique_ptr<RocksCatalog>> RocksCatalog::open_to_read(const std::string& directory) {
-  rocksdb::Options options = make_options();
-  options.create_if_missing = false;
-  rocksdb::DB* database = nullptr;
-  const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(options, directory, &database);
+  return open(directory, RequestedIoMode::kAuto, SpaceReserve(directory), Access::kRead);
+}
+
+Result<std::unique_ptr<RocksCatalog>> RocksCatalog::open(const std::string& directory,
+                                                         RequestedIoMode mode, SpaceReserve reserve,
+                                                         Access access) {
+  auto file_system = make_file_system(mode);
+  if (!file_system) return Unexpected(file_system.error());
+  std::unique_ptr<db::Env> env = db::NewCompositeEnv(*file_system);
+  db::Options options = make_options(*env);
+  options.create_if_missing = access == Access::kWrite;
+  db::DB* database = nullptr;
+  const db::Status status = access == Access::kWrite
+                                ? db::DB::Open(options, directory, &database)
+                                : db::DB::OpenForReadOnly(options, directory, &database);
   if (!status.ok()) return Unexpected(cannot_open(status, directory));
   return std::unique_ptr<RocksCatalog>(
-      new RocksCatalog(std::unique_ptr<rocksdb::DB>(database), SpaceReserve(directory)));
+      new RocksCatalog(std::move(env), std::unique_ptr<db::DB>(database), std::move(reserve)));
 }
 
 Task<Result<void>> RocksCatalog::write(Scheduler& home, Change change) {
@@ -159,7 +187,7 @@ Task<Result<std::vector<Entry>>> RocksCatalog::scan(Scheduler& home, std::string
 
 Result<std::vector<Entry>> RocksCatalog::scan_now(const std::string& prefix) const {
   std::vector<Entry> entries;
-  const std::unique_ptr<rocksdb::Iterator> iterator(database_->NewIterator(rocksdb::ReadOptions()));
+  const std::unique_ptr<db::Iterator> iterator(database_->NewIterator(db::ReadOptions()));
   for (iterator->Seek(prefix); iterator->Valid() && iterator->key().starts_with(prefix);
        iterator->Next()) {
     entries.push_back({iterator->key().ToString(), iterator->value().ToString()});
@@ -203,14 +231,14 @@ Result<void> RocksCatalog::write_group(const std::list<Waiting*>& group) {
   std::size_t bytes = 0;
   for (const Waiting* waiting : group) bytes += waiting->change().size_bytes();
   if (auto room = reserve_.make_room(bytes); !room) return room;
-  rocksdb::WriteBatch batch;
+  db::WriteBatch batch;
   for (const Waiting* waiting : group) {
     for (const Change::Step& step : waiting->change().steps()) {
-      if (const rocksdb::Status added = add_step(batch, step); !added.ok())
+      if (const db::Status added = add_step(batch, step); !added.ok())
         return Unexpected(to_error(added, "change the catalog"));
     }
   }
-  rocksdb::WriteOptions options;
+  db::WriteOptions options;
   options.sync = true;
   syncs_.fetch_add(1, std::memory_order_relaxed);
   return to_result(database_->Write(options, &batch), "write to the catalog");

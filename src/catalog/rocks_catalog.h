@@ -1,4 +1,5 @@
-// RocksCatalog: the catalog in a RocksDB database.
+// RocksCatalog: the catalog in a RocksDB database, whose files go past the page cache as all others do
+// (penstock/rocksdb.h).
 //
 // RocksDB blocks, so it is called on a thread of its own. Writes that come while one is being synced
 // wait in line and leave together, in one sync (group commit, as the log does it). A waiting write
@@ -19,10 +20,12 @@
 #include "catalog/catalog.h"
 #include "catalog/space_reserve.h"
 #include "disk/worker_pool.h"
+#include "penstock/io_mode.h"
 
 namespace rocksdb {
 class DB;
-}
+class Env;
+}  // namespace rocksdb
 
 namespace penstock::catalog {
 
@@ -35,8 +38,10 @@ struct RocksCatalogStats {
 class RocksCatalog final : public Catalog {
  public:
   // Opens the database in `directory`, which exists, and makes it when there is none. Blocks. Errors:
-  // kCorrupt, kNoSpace, kIo (another process has it, too); the message says what to do.
-  static Result<std::unique_ptr<RocksCatalog>> open(const std::string& directory);
+  // kCorrupt, kNoSpace, kNotSupported (the mode), kIo (another process has it, too); the message says
+  // what to do.
+  static Result<std::unique_ptr<RocksCatalog>> open(const std::string& directory,
+                                                    RequestedIoMode mode = RequestedIoMode::kAuto);
   // The same for reading only, beside nobody else's writes or beside a server's.
   static Result<std::unique_ptr<RocksCatalog>> open_to_read(const std::string& directory);
   ~RocksCatalog() override;
@@ -64,14 +69,20 @@ class RocksCatalog final : public Catalog {
     RocksCatalog& catalog_;
   };
 
-  RocksCatalog(std::unique_ptr<rocksdb::DB> database, SpaceReserve reserve);
+  enum class Access { kRead, kWrite };
+
+  RocksCatalog(std::unique_ptr<::rocksdb::Env> env, std::unique_ptr<::rocksdb::DB> database,
+               SpaceReserve reserve);
+  static Result<std::unique_ptr<RocksCatalog>> open(const std::string& directory, RequestedIoMode mode,
+                                                    SpaceReserve reserve, Access access);
 
   void enqueue(Waiting& waiting);
   void drain();
   std::list<Waiting*> take_group();
   Result<void> write_group(const std::list<Waiting*>& group);
 
-  std::unique_ptr<rocksdb::DB> database_;
+  std::unique_ptr<::rocksdb::Env> env_;
+  std::unique_ptr<::rocksdb::DB> database_;
   SpaceReserve reserve_;  // the catalog thread's
   std::mutex mutex_;
   std::list<Waiting*> waiting_;

@@ -21,6 +21,8 @@ constexpr std::uint64_t kDiskShare = 32;
 // What must be free in front of each write: several times what RocksDB writes at once
 // (rocks_catalog.cc).
 constexpr std::uint64_t kRoomShare = 4;
+// And on any disk: a table, the next log's first space and its side file, and the MANIFEST's.
+constexpr std::uint64_t kLeastRoomBytes = 2 * kMiB;
 // While the disk has so many times its size left, nobody is near the end, and it is filled up.
 constexpr std::uint64_t kPlenty = 4;
 
@@ -45,7 +47,7 @@ Result<void> SpaceReserve::make_room(std::uint64_t bytes) {
   const std::uint64_t free_bytes = fs::space(directory_, failed).free;
   if (failed) return {};  // then RocksDB shall say what is wrong with the place
   const std::uint64_t room_bytes =
-      align_up(std::max({wanted_bytes_ / kRoomShare, kMiB, kWriteTimes * bytes}), kMiB);
+      align_up(std::max({wanted_bytes_ / kRoomShare, kLeastRoomBytes, kWriteTimes * bytes}), kMiB);
   if (free_bytes / kPlenty >= std::max(wanted_bytes_, room_bytes)) {
     fill_up();
     return {};

@@ -1,5 +1,6 @@
 #include "rocksdb/log_writer.h"
 
+#include <algorithm>
 #include <random>
 
 #include "rocksdb/exact_writer.h"
@@ -10,9 +11,10 @@ namespace penstock::rocksdb {
 
 namespace {
 
-// Handed to the pool when so much has collected: a write that the device takes at its bandwidth, and a
-// quarter of the side file, so that puts go on meanwhile.
+// Handed to the pool when so much has collected: a write that the device takes at its bandwidth, and no
+// more than this share of the side file, so that puts go on meanwhile.
 constexpr std::uint64_t kDrainBytes = 256 * kKiB;
+constexpr std::uint64_t kDrainShare = 4;
 // More than this at once goes to the file itself: the arena is for many small ones.
 constexpr std::uint64_t kMaxArenaRecordBytes = 128 * kKiB;
 // Who syncs so much or less at a time gains more by space that was written before than it costs to
@@ -94,6 +96,7 @@ Result<void> LogWriter::start_arena(std::uint64_t side_file_bytes) {
       places_.side_disk(), side_path(path_), side_file_bytes, identity_of(path_), random_generation()));
   if (arena) {
     arena_ = std::move(*arena);
+    drain_bytes_ = std::min(kDrainBytes, side_file_bytes / kDrainShare);
     return {};
   }
   if (arena.error().code() != ErrorCode::kNotSupported) return Unexpected(arena.error());
@@ -113,7 +116,7 @@ Result<void> LogWriter::append(ByteView bytes) {
                      static_cast<std::int64_t>(size_bytes_ + bytes.size()));
       pending_.insert(pending_.end(), bytes.begin(), bytes.end());
       size_bytes_ += bytes.size();
-      if (pending_.size() >= kDrainBytes && !std::exchange(is_drain_asked_, true)) {
+      if (pending_.size() >= drain_bytes_ && !std::exchange(is_drain_asked_, true)) {
         drain_job_.writer = shared_from_this();
         pool_.submit(drain_job_);
       }

@@ -101,6 +101,7 @@ class LogWriter final : public FileWriter, public std::enable_shared_from_this<L
 
   mutable std::mutex front_;
   std::unique_ptr<file::SharedArena> arena_;
+  std::uint64_t drain_bytes_ = 0;
   std::vector<std::byte> pending_;  // in the arena and not in the file
   std::uint64_t size_bytes_;
   std::optional<Error> failure_;

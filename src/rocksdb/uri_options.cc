@@ -30,7 +30,7 @@ constexpr std::array<Size, 6> kSizes{{
     {"readahead_memory", &Options::readahead_memory_bytes, 64 * kKiB, 1024 * kGiB},
     {"write_buffer", &Options::write_buffer_bytes, kBlockBytes, 64 * kMiB},
     {"warm_output", &Options::warm_output_bytes, kMiB, 1024 * kGiB, true},
-    {"side_file", &Options::side_file_bytes, kMiB, 64 * kMiB, true},
+    {"side_file", &Options::side_file_bytes, 256 * kKiB, 64 * kMiB, true},
     {"log_step", &Options::log_step_bytes, 64 * kKiB, kGiB},
 }};
 

@@ -130,7 +130,7 @@ Result<void> Server::choose_io() {
 
 Result<void> Server::open_catalog() {
   const HeldSignals held;  // for RocksDB's threads
-  auto catalog = catalog::RocksCatalog::open(catalog_directory(config_.data_directory));
+  auto catalog = catalog::RocksCatalog::open(catalog_directory(config_.data_directory), config_.io);
   if (!catalog) return Unexpected(catalog.error());
   catalog_ = std::move(*catalog);
   return {};
