@@ -134,6 +134,7 @@ class ReadAhead::State {
   bool was_touched_ = false;
   bool is_sequential_;
   std::uint64_t window_bytes_;  // of the next window
+  std::size_t windows_in_a_row_ = 0;
   std::optional<FilePosition> known_end_;
   bool is_called_ = false;
   std::uint64_t call_number_ = 0;
@@ -271,7 +272,7 @@ BlockRange ReadAhead::State::window_for(FilePosition from, FilePosition wanted_e
 }
 
 void ReadAhead::State::read_ahead() {
-  if (!is_sequential_) return;
+  if (!is_sequential_ || windows_in_a_row_ <= options_.windows_alone) return;
   // Reads that a seek has left behind count too, so that their memory is bounded.
   while (windows_.size() <= options_.windows_in_flight &&
          source_->in_flight <= options_.windows_in_flight) {
@@ -284,6 +285,7 @@ void ReadAhead::State::read_ahead() {
 
 void ReadAhead::State::start_window(BlockRange blocks) {
   windows_.emplace_back(source_, blocks, call_number_);
+  ++windows_in_a_row_;
   if (is_sequential_) window_bytes_ = std::min(2 * window_bytes_, options_.window_bytes_max);
 }
 
@@ -316,6 +318,7 @@ void ReadAhead::State::drop_behind(FilePosition from) {
 void ReadAhead::State::start_over() {
   while (!windows_.empty()) drop_first();
   is_sequential_ = false;
+  windows_in_a_row_ = 0;
   window_bytes_ = options_.window_bytes_min;
 }
 

@@ -28,6 +28,9 @@ struct ReadAheadOptions {
   std::uint64_t window_bytes_max = 2 * kMiB;
   // Windows on their way beside the one in use.
   std::size_t windows_in_flight = 2;
+  // Of those that read on, many stop soon: so many windows are read only when they are needed before
+  // others are on their way beside them.
+  std::size_t windows_alone = 0;
   // Who knows that it will read on starts at the largest window at once.
   bool sequential_from_start = false;
   // Nothing at or behind this is read ahead.

@@ -103,6 +103,22 @@ TEST_F(ReadAheadOnSim, TheSecondTouchStartsTwoWindowsBesideTheOneInUse) {
   EXPECT_EQ(log().reads.size(), 4U) << "it is all there";
 }
 
+TEST_F(ReadAheadOnSim, WhoMayStopSoonHasTheFirstWindowAlone) {
+  store(4 * kMiB);
+  ReadAhead ahead = reader({.windows_in_flight = 1, .windows_alone = 1});
+  EXPECT_TRUE(next(ahead, 0));
+  EXPECT_TRUE(next(ahead, 20'000));
+  EXPECT_TRUE(next(ahead, 60'000));
+  EXPECT_EQ(log().ranges_kib(), (Ranges{{0, 64}}));
+  EXPECT_TRUE(next(ahead, 64 * kKiB));
+  EXPECT_EQ(log().ranges_kib(), (Ranges{{0, 64}, {64, 128}, {128, 256}})) << "and now it reads on";
+  // A seek makes it one who may stop soon again.
+  log().reads.clear();
+  EXPECT_TRUE(next(ahead, 3 * kMiB));
+  EXPECT_TRUE(next(ahead, 3 * kMiB + 10'000));
+  EXPECT_EQ(log().ranges_kib(), (Ranges{{3072, 3136}}));
+}
+
 TEST_F(ReadAheadOnSim, WindowsDoubleUpToTheLargest) {
   store(16 * kMiB);
   ReadAhead ahead = reader();
