@@ -56,7 +56,7 @@ struct DirectFileSystemOptions {
   std::uint64_t side_file_bytes = std::uint64_t{1} << 20;
   // Space that is prepared ahead of the write-ahead log's end at a time, in bytes: 64 KiB to 1 GiB,
   // whole blocks.
-  std::uint64_t log_step_bytes = std::uint64_t{8} << 20;
+  std::uint64_t log_step_bytes = std::uint64_t{2} << 20;
 };
 
 // "penstock://", or "penstock://?mode=direct&readahead=2MiB": the options by name (mode, readahead,

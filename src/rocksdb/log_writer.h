@@ -34,7 +34,7 @@ namespace penstock::rocksdb {
 
 struct LogWriterOptions {
   std::uint64_t side_file_bytes = kMiB;  // of a write-ahead log; 0: no memory, flush() writes
-  std::uint64_t step_bytes = 8 * kMiB;   // prepared at a time
+  std::uint64_t step_bytes = 2 * kMiB;   // prepared at a time: a put waits while one is written
   std::uint64_t manifest_step_bytes = 256 * kKiB;
 };
 

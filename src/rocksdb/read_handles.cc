@@ -28,6 +28,11 @@ constexpr const char* kFromMemory = "penstock.memory";
 constexpr const char* kFromReadAhead = "penstock.readahead";
 constexpr const char* kFromDevice = "penstock.device";
 
+// Compaction reads on behalf of the rate limiter's low or user priority; nobody else has one.
+bool is_compaction(const IOOptions& options) {
+  return options.rate_limiter_priority != ::rocksdb::Env::IO_TOTAL;
+}
+
 void count(IODebugContext* dbg, const char* where_from, std::size_t size_bytes) {
   if (dbg != nullptr) dbg->counters[where_from] += size_bytes;
 }
@@ -92,28 +97,34 @@ std::optional<std::size_t> DirectRandomAccessFile::read_memory(FilePosition from
   return std::nullopt;
 }
 
-Result<std::size_t> DirectRandomAccessFile::read(FilePosition from, MutableBytes into,
-                                                 bool is_compaction, IODebugContext* dbg) const {
+// From memory, or from the window of a stream, which is there or on its way.
+std::optional<Result<std::size_t>> DirectRandomAccessFile::read_memory_or_window(
+    FilePosition from, MutableBytes into, bool is_compaction, IODebugContext* dbg) const {
   if (const auto got = read_memory(from, into)) {
     count(dbg, kFromMemory, *got);
     return *got;
   }
-  if (auto& streams = is_compaction ? compaction_streams_ : user_streams_) {
-    if (const auto got = streams->read(from, into)) {
-      count(dbg, kFromReadAhead, got->value_or(0));
-      return *got;
-    }
-  }
-  const Result<std::size_t> got = view_->read(from, into);
+  auto& streams = is_compaction ? compaction_streams_ : user_streams_;
+  if (!streams) return std::nullopt;
+  std::optional<Result<std::size_t>> got = streams->read(from, into);
+  if (got) count(dbg, kFromReadAhead, got->value_or(0));
+  return got;
+}
+
+Result<std::size_t> DirectRandomAccessFile::read_device(FilePosition from, MutableBytes into,
+                                                        IODebugContext* dbg) const {
+  Result<std::size_t> got = view_->read(from, into);
   count(dbg, kFromDevice, got.value_or(0));
   return got;
 }
 
 IOStatus DirectRandomAccessFile::Read(std::uint64_t offset, std::size_t n, const IOOptions& options,
                                       Slice* result, char* scratch, IODebugContext* dbg) const {
-  // Compaction reads on behalf of the rate limiter's low or user priority; nobody else has one.
-  const bool is_compaction = options.rate_limiter_priority != ::rocksdb::Env::IO_TOTAL;
-  return answer(read(FilePosition{offset}, memory_of(scratch, n), is_compaction, dbg), result, scratch);
+  const FilePosition from{offset};
+  const MutableBytes into = memory_of(scratch, n);
+  auto got = read_memory_or_window(from, into, is_compaction(options), dbg);
+  if (!got) got = read_device(from, into, dbg);
+  return answer(*got, result, scratch);
 }
 
 IOStatus DirectRandomAccessFile::MultiRead(Request* requests, std::size_t count_of_requests,
@@ -153,17 +164,14 @@ IOStatus DirectRandomAccessFile::ReadAsync(Request& request, const IOOptions& op
                                            AsyncRead::Callback callback, void* argument,
                                            void** io_handle, ::rocksdb::IOHandleDeleter* deleter,
                                            IODebugContext* dbg) {
-  const FilePosition from{request.offset};
   const MutableBytes into = memory_of(request.scratch, request.len);
-  if (const auto got = read_memory(from, into)) {
-    count(dbg, kFromMemory, *got);
-    request.status = answer(*got, &request.result, request.scratch);
-    callback(request, argument);
-    return IOStatus::OK();
-  }
-  ReadRings::Lease ring = descriptor_ == nullptr ? ReadRings::Lease() : services_.rings.borrow();
+  std::optional<Result<std::size_t>> got =
+      read_memory_or_window(FilePosition{request.offset}, into, is_compaction(options), dbg);
+  ReadRings::Lease ring;
+  if (!got && descriptor_ != nullptr) ring = services_.rings.borrow();
   if (ring == nullptr) {
-    request.status = Read(request.offset, request.len, options, &request.result, request.scratch, dbg);
+    if (!got) got = read_device(FilePosition{request.offset}, into, dbg);
+    request.status = answer(*got, &request.result, request.scratch);
     callback(request, argument);
     return IOStatus::OK();
   }

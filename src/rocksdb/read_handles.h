@@ -81,8 +81,10 @@ class DirectRandomAccessFile final : public ::rocksdb::FSRandomAccessFile {
 
  private:
   std::optional<std::size_t> read_memory(FilePosition from, MutableBytes into) const;
-  Result<std::size_t> read(FilePosition from, MutableBytes into, bool is_compaction,
-                           IODebugContext* dbg) const;
+  std::optional<Result<std::size_t>> read_memory_or_window(FilePosition from, MutableBytes into,
+                                                           bool is_compaction,
+                                                           IODebugContext* dbg) const;
+  Result<std::size_t> read_device(FilePosition from, MutableBytes into, IODebugContext* dbg) const;
   void read_together(std::span<file::ReadRequest> reads) const;
 
   ReadServices& services_;

@@ -9,7 +9,9 @@ namespace penstock::rocksdb {
 
 namespace {
 
-constexpr std::uint64_t kReadsOfAStream = 3;
+// One read that goes on where another one ended is enough: a scan of a few blocks has most of them in
+// the first window.
+constexpr std::uint64_t kReadsOfAStream = 2;
 // Who reads as much as this at once, from a disk that does one thing after the other, needs no help.
 constexpr std::size_t kMaxBlockingReadBytes = 64 * kKiB;
 
@@ -32,11 +34,25 @@ ReadStreams::Stream::~Stream() {
   if (budget != nullptr) budget->give_back(budget_bytes);
 }
 
-Result<SharedSlice> ReadStreams::Stream::read(FilePosition from, std::size_t size_bytes) {
-  if (ring == nullptr) return run_inline(ahead->read(from, size_bytes));
-  Result<SharedSlice> bytes = ring->run(ahead->read(from, size_bytes));
+Result<SharedSlice> ReadStreams::Stream::next(FilePosition from) {
+  if (ring == nullptr) return run_inline(ahead->next(from));
+  Result<SharedSlice> bytes = ring->run(ahead->next(from));
   ring->submit();  // the window after this one
   return bytes;
+}
+
+// Window by window, so that each byte is copied once.
+Result<std::size_t> ReadStreams::Stream::read(FilePosition from, MutableBytes into) {
+  std::size_t filled = 0;
+  while (filled < into.size()) {
+    const Result<SharedSlice> bytes = next(from + filled);
+    if (!bytes) return Unexpected(bytes.error());
+    if (bytes->empty()) break;
+    const std::size_t piece_bytes = std::min(bytes->size(), into.size() - filled);
+    std::memcpy(into.data() + filled, bytes->data(), piece_bytes);
+    filled += piece_bytes;
+  }
+  return filled;
 }
 
 std::optional<Result<std::size_t>> ReadStreams::read(FilePosition from, MutableBytes into) {
@@ -46,10 +62,7 @@ std::optional<Result<std::size_t>> ReadStreams::read(FilePosition from, MutableB
   const std::unique_lock lock(stream->mutex, std::try_to_lock);
   if (!lock.owns_lock() || !start(*stream)) return std::nullopt;
   if (stream->ring == nullptr && into.size() > kMaxBlockingReadBytes) return std::nullopt;
-  const Result<SharedSlice> bytes = stream->read(from, into.size());
-  if (!bytes) return Unexpected(bytes.error());
-  if (!bytes->empty()) std::memcpy(into.data(), bytes->data(), bytes->size());
-  return bytes->size();
+  return stream->read(from, into);
 }
 
 std::shared_ptr<ReadStreams::Stream> ReadStreams::stream_at(FilePosition from, std::size_t size_bytes) {
@@ -80,7 +93,8 @@ bool ReadStreams::start(Stream& stream) {
   const bool has_ring = stream.ring != nullptr;
   const file::ReadAheadOptions options{.window_bytes_min = std::min(64 * kKiB, window_bytes_),
                                        .window_bytes_max = window_bytes_,
-                                       .windows_in_flight = has_ring ? 1U : 0U};
+                                       .windows_in_flight = has_ring ? 1U : 0U,
+                                       .windows_alone = 1};
   std::shared_ptr<File> file = file_;
   if (has_ring) file = stream.ring->share(*shared);
   stream.ahead.emplace(has_ring ? stream.ring->scheduler() : scheduler_, std::move(file), options);

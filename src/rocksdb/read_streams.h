@@ -2,7 +2,7 @@
 // ahead for them.
 //
 // RocksDB's compaction asks for one block after the other, and does not say so. A read that goes on
-// where one of the last few ended is of a stream; from its third one on a file::ReadAhead carries it,
+// where one of the last few ended is of a stream; from then on a file::ReadAhead carries it,
 // on a ring that it keeps, so that the next window is on its way while this one is used. Where there is
 // no ring, the window is read when it is needed. Reads at random places push streams out, so what is
 // known to be compaction has streams of its own.
@@ -53,7 +53,8 @@ class ReadStreams {
  private:
   struct Stream {
     ~Stream();
-    Result<SharedSlice> read(FilePosition from, std::size_t size_bytes);
+    Result<std::size_t> read(FilePosition from, MutableBytes into);
+    Result<SharedSlice> next(FilePosition from);
     std::mutex mutex;  // of what follows: a stream has one reader at a time
     ReadRings::Lease ring;
     std::optional<file::ReadAhead> ahead;
