@@ -13,9 +13,8 @@
 //
 // Ownership: the file system is shared; it must outlive every Env and database that uses it. Threading:
 // any thread, as RocksDB's own. Durability: as RocksDB asks for it, file by file; nothing is durable
-// before a sync. Errors: those of the file system reach RocksDB as its IOStatus: NoSpace, from which it
-// recovers by itself, PathNotFound, NotSupported (a mode that is not to be had), InvalidArgument
-// (memory mapping was asked for), IOError.
+// before a sync. Errors: those of the file system reach RocksDB as its IOStatus: NoSpace, PathNotFound,
+// NotSupported (a mode that is not to be had), InvalidArgument (memory mapping was asked for), IOError.
 #pragma once
 
 #include <cstdint>

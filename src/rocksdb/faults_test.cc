@@ -32,6 +32,10 @@ void expect_keys(db::DB& database, int count) {
   }
 }
 
+// RocksDB 7.8.3 resumes when there is space again if it was a table that did not fit. If it was a log,
+// the database has to be opened again, on the stock file system as well.
+bool resumes_by_itself(const db::Status& failure) { return !failure.ToString().contains(".log"); }
+
 class RocksFaults : public testing::TestWithParam<bool> {
  protected:
   ~RocksFaults() override { posix::install_faults(nullptr); }
@@ -64,6 +68,10 @@ class RocksFaults : public testing::TestWithParam<bool> {
       int acknowledged = put_until_it_fails(*database, 0, 100'000, put);
       ASSERT_TRUE(put.IsNoSpace()) << put.ToString();
       if (goes_on) std::filesystem::remove(ballast);
+      if (goes_on && !resumes_by_itself(put)) {
+        database.reset();
+        database = open_database(options_beside(ours), path);
+      }
       for (int tries = 0; tries < 600 && !put.ok() && (goes_on || tries < 10); ++tries) {
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
         // A flush may have given a little back; then the disk is filled again.
@@ -109,6 +117,10 @@ TEST_P(RocksFaults, AFullDiskIsNoSpaceAndWritingResumesWhenThereIsSome) {
     ASSERT_GT(acknowledged, 1000);
     expect_keys(*database, acknowledged);
     std::filesystem::remove(ballast);
+    if (!resumes_by_itself(failure)) {
+      database.reset();
+      database = open_database(options_beside(ours), mount.path() + "/db");
+    }
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     db::Status put = failure;
     while (!put.ok() && std::chrono::steady_clock::now() < deadline) {
