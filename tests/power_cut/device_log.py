@@ -4,6 +4,8 @@ A cut is a place in the log. Every write that a flush before it covers is on the
 before it, each is there, is not, or is there in part, by sectors of 512 bytes.
 """
 
+import bisect
+import itertools
 import mmap
 import os
 import struct
@@ -45,22 +47,42 @@ class DeviceLog:
             else:
                 self.flushes.append(Flush(end, argument))
             at = end
+        self.covered = list(itertools.accumulate((flush.covered for flush in self.flushes), max))
 
     def covered_at(self, cut):
-        return max((flush.covered for flush in self.flushes if flush.end <= cut), default=0)
+        ended = bisect.bisect_right(self.flushes, cut, key=lambda flush: flush.end)
+        return self.covered[ended - 1] if ended > 0 else 0
+
+    def unflushed_at(self, cut):
+        """How many writes before `cut` no flush before it covers."""
+        first, last = (bisect.bisect_right(self.writes, place, key=lambda write: write.end)
+                       for place in (self.covered_at(cut), cut))
+        return last - first
 
     def data(self, write):
         return self.bytes[write.data_at:write.data_at + write.size]
 
 
-class ImageMaker:
-    """Makes images of one log. Cuts come in ascending order: what is durable is applied once."""
+def make_device(path, device_bytes, base=None):
+    """A file of zeros, or a copy of the image `base`."""
+    if base is not None:
+        subprocess.run(["cp", "--sparse=auto", base, path], check=True)
+    else:
+        with open(path, "wb") as file:
+            file.truncate(device_bytes)
 
-    def __init__(self, log, device_bytes, durable_path):
+
+class ImageMaker:
+    """Makes images of one log, of a device that began as zeros, or as the image `base`.
+
+    Cuts come in ascending order: what is durable is applied once.
+    """
+
+    def __init__(self, log, device_bytes, durable_path, base=None):
         self.log = log
         self.durable_path = durable_path
-        self.durable = open(durable_path, "w+b")
-        self.durable.truncate(device_bytes)
+        make_device(durable_path, device_bytes, base)
+        self.durable = open(durable_path, "r+b")
         self.applied = 0  # of log.writes
 
     def close(self):
@@ -75,7 +97,7 @@ class ImageMaker:
     def make(self, path, cut, random, keep=(0.0, 0.5, 1.0)):
         """Writes an image of a cut at `cut`: (unflushed writes, how many of them are on it whole or in part)."""
         self.apply_durable(self.log.covered_at(cut))
-        subprocess.run(["cp", "--sparse=auto", self.durable_path, path], check=True)
+        make_device(path, None, base=self.durable_path)
         share = random.choice(keep)
         unflushed = kept = 0
         with open(path, "r+b") as image:

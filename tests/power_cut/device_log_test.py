@@ -27,12 +27,15 @@ class ImageTest(unittest.TestCase):
         self.log_bytes += HEAD.pack(FLUSH, 0, len(self.log_bytes) if covered is None else covered)
         return len(self.log_bytes)
 
-    def images(self, cut, count=50):
+    def log(self):
+        path = self.directory / "log"
+        path.write_bytes(self.log_bytes)
+        return DeviceLog(path)
+
+    def images(self, cut, count=50, base=None):
         """The sectors' bytes, one list for each image; every sector is all of one byte."""
-        log_path, image_path = self.directory / "log", self.directory / "image"
-        log_path.write_bytes(self.log_bytes)
-        log = DeviceLog(log_path)
-        maker = ImageMaker(log, DEVICE_BYTES, self.directory / "durable")
+        image_path = self.directory / "image"
+        maker = ImageMaker(self.log(), DEVICE_BYTES, self.directory / "durable", base)
         self.addCleanup(maker.close)
         made = []
         for seed in range(count):
@@ -84,6 +87,22 @@ class ImageTest(unittest.TestCase):
         later_without_earlier = [image for image in images
                                  if set(self.block(image, 0)) == {0} and 1 in self.block(image, 1)]
         self.assertTrue(later_without_earlier, "writes were kept in order only")
+
+    def test_an_image_begins_as_the_device_did(self):
+        base = self.directory / "base"
+        base.write_bytes(bytes([7]) * DEVICE_BYTES)
+        self.write(0, 1)
+        for image in self.images(self.flush(), count=2, base=base):
+            self.assertEqual([set(self.block(image, block)) for block in (0, 1)], [{1}, {7}])
+
+    def test_unflushed_writes_are_counted(self):
+        flushed = self.write(0, 1)
+        self.write(1, 1)
+        flush_end = self.flush(flushed)
+        end = self.write(2, 1)
+        log = self.log()
+        self.assertEqual([log.unflushed_at(cut) for cut in (0, flushed, flush_end - 1, flush_end, end - 1, end)],
+                         [0, 1, 2, 1, 1, 2])
 
     def test_a_log_that_ends_within_a_record_is_refused(self):
         self.write(0, 1)
