@@ -5,9 +5,6 @@
 //
 // Each round forks a process that writes and is killed, and one that opens and looks; this one has
 // neither threads nor a database, so that it can fork.
-#include <fmt/format.h>
-#include <rocksdb/db.h>
-#include <rocksdb/env.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,16 +14,18 @@
 #include <charconv>
 #include <chrono>
 #include <csignal>
-#include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <thread>
 #include <vector>
 
 #include "base/random.h"
-#include "penstock/rocksdb.h"
+#include "test_database.h"
 
 namespace {
+
+using penstock::tests::env_of_uri;
+using penstock::tests::give_up;
+using penstock::tests::open_database;
 
 constexpr std::size_t kWriters = 8;
 constexpr std::uint64_t kShortestRunMs = 20;
@@ -43,30 +42,20 @@ struct Acknowledged {
   std::array<std::atomic<std::uint64_t>, kWriters> counts;
 };
 
-[[noreturn]] void give_up(const std::string& why) {
-  fmt::print(stderr, "rocksdb_kill_test: {}\n", why);
-  std::_Exit(1);
-}
-
 std::string key_of(std::size_t writer, std::uint64_t i) { return fmt::format("{}/{:09}", writer, i); }
 std::string value_of(std::size_t writer, std::uint64_t i) {
   return fmt::format("{:x}", penstock::mix64(i * kWriters + writer)).append(i % 700, 'v');
 }
 
 std::unique_ptr<rocksdb::DB> open(const std::string& directory, rocksdb::WALRecoveryMode mode) {
-  const auto made = penstock::rocksdb::NewDirectFileSystem();
-  if (!made) give_up(made.error().message());
   // For as long as the process lives.
-  static const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(*made);
+  static const std::unique_ptr<rocksdb::Env> env = env_of_uri("penstock://");
   rocksdb::Options options;
   options.env = env.get();
   options.create_if_missing = true;
   options.write_buffer_size = 4 << 20;
   options.wal_recovery_mode = mode;
-  rocksdb::DB* database = nullptr;
-  const rocksdb::Status opened = rocksdb::DB::Open(options, directory, &database);
-  if (!opened.ok()) give_up(fmt::format("mode {}: {}", static_cast<int>(mode), opened.ToString()));
-  return std::unique_ptr<rocksdb::DB>(database);
+  return open_database(options, directory);
 }
 
 [[noreturn]] void write_for_ever(const std::string& directory, Acknowledged& acknowledged, bool sync) {
