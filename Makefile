@@ -20,6 +20,7 @@ BTRFS_ROUNDS ?= 20
 HISTORY_ROUNDS ?= 100
 ROCKSDB_ROUNDS ?= 100
 IMAGES ?= 500
+ROCKSDB_IMAGES ?= 300
 FUZZ_SECONDS ?= 60
 
 .PHONY: help
@@ -80,9 +81,11 @@ history: build ## kill -9 of a real server under groups and transactions: HISTOR
 	    --work-dir $(CAMPAIGN_DIR)/history --rounds $(HISTORY_ROUNDS)
 
 .PHONY: power-cut
-power-cut: build ## Power cuts of a recorded device under a real server: IMAGES=500 disk images
+power-cut: build ## Power cuts of a recorded device: IMAGES=500 under a real server, ROCKSDB_IMAGES=300 under RocksDB
 	@scripts/campaign power-cut /usr/bin/python3 tests/power_cut/power_cut_test.py --bin-dir $(BIN) \
 	    --work-dir $(CAMPAIGN_DIR)/power-cut --images $(IMAGES) --load-seconds 10
+	@scripts/campaign power-cut-rocksdb /usr/bin/python3 tests/power_cut/rocksdb_power_cut_test.py --bin-dir $(BIN) \
+	    --work-dir $(CAMPAIGN_DIR)/power-cut --images $(ROCKSDB_IMAGES) --load-seconds 30
 
 .PHONY: fuzz
 fuzz: setup ## Every fuzz program, FUZZ_SECONDS=60 seconds each
