@@ -185,6 +185,29 @@ TEST(RocksFullDisk, ANewerLogBeginsOnlyWhenTheOlderOneHasItsBytes) {
   EXPECT_EQ(read_by_another(), records.bytes());
 }
 
+// After a power cut nobody would look for holes in it.
+TEST(RocksLogs, AnOlderOneIsDurableBeforeItsSideFileGoes) {
+  const TempDirectory directory;
+  const std::string older = directory / "000001.log";
+  const TestEnv ours = TestEnv::ours({.mode = RequestedIoMode::kBuffered});
+  for (const bool fails : {true, false}) {
+    std::unique_ptr<db::FSWritableFile> first;
+    std::unique_ptr<db::FSWritableFile> second;
+    ASSERT_OK(ours.fs->NewWritableFile(older, {}, &first, nullptr));
+    ASSERT_OK(first->Append("its space is there; ", {}, nullptr));
+    ASSERT_OK(first->Sync({}, nullptr));
+    ASSERT_OK(first->Append("not synced", {}, nullptr));
+    SystemFaults faults;
+    if (fails) faults.inject({.call = SystemCall::kSync});
+    posix::install_faults(&faults);
+    EXPECT_OK(ours.fs->NewWritableFile(directory / "000002.log", {}, &second, nullptr));
+    posix::install_faults(nullptr);
+    EXPECT_EQ(first->Sync({}, nullptr).ok(), !fails);
+    EXPECT_EQ(std::filesystem::exists(older + ".penstock"), fails);
+    EXPECT_OK(second->Close({}, nullptr));
+  }
+}
+
 TEST_P(RocksFaults, AFailedWriteStopsTheDatabaseAndNothingAcknowledgedIsLost) {
   int acknowledged = 0;
   {

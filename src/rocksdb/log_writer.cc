@@ -221,15 +221,15 @@ Result<void> LogWriter::make_exact() {
   file_.make_exact();
   is_exact_ = true;
   preparation_ = Preparation::kNone;
-  if (auto flushed = run_inline(file_.flush()); !flushed) return fail_with(flushed.error());
+  if (auto synced = run_inline(file_.sync()); !synced) return fail_with(synced.error());
   // What came meanwhile, which is little; nothing more comes while this lasts.
   const std::lock_guard front(front_);
   const auto appended = run_inline(file_.append(pending_));
-  Result<void> flushed =
-      appended ? run_inline(file_.flush()) : Result<void>(Unexpected(appended.error()));
-  if (!flushed) {
-    failure_ = flushed.error();
-    return flushed;
+  Result<void> synced =
+      appended ? run_inline(file_.sync()) : Result<void>(Unexpected(appended.error()));
+  if (!synced) {
+    failure_ = synced.error();
+    return synced;
   }
   pending_.clear();
   arena_.reset();

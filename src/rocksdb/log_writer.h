@@ -59,7 +59,8 @@ class LogWriter final : public FileWriter, public std::enable_shared_from_this<L
   std::uint64_t size_bytes() const override;
   Result<std::uint64_t> make_readable() override;
   // Also gives the memory back, and the side file: this is what becomes of a log when the next one of
-  // the database begins.
+  // the database begins. So all of it is durable first: nobody looks for holes in a log without a side
+  // file, and through the page cache its blocks reach the device in any order.
   Result<void> make_exact() override;
   void renamed(const std::string& path) override;
 
