@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "base/random.h"
 #include "rocksdb/testing/record_log.h"
 
@@ -40,6 +43,30 @@ TEST(LogWalk, ATornRecordIsCutOffWhereverItIsTorn) {
   log.add(std::string(50'000, 'y'));  // two fragments
   for (std::size_t torn = whole; torn < log.bytes().size(); torn += 97)
     EXPECT_EQ(end_of_log(log.bytes().substr(0, torn) + kZeros), whole) << torn;
+}
+
+// A device may keep any sectors of the writes that were not flushed, and need not keep them in order.
+TEST(LogWalk, WhatComesBehindASectorThatAPowerCutLeftOutIsCutOff) {
+  constexpr std::size_t kSector = 512;
+  Random random(11);
+  for (int round = 0; round < 300; ++round) {
+    RecordLog log;
+    std::vector<std::size_t> ends{0};
+    while (log.bytes().size() < 80'000) {
+      log.add(random_payload(random, random.one_in(10) ? 40'000 : 900));
+      ends.push_back(log.bytes().size());
+    }
+    // Up to here it was flushed: of the sector the rest was zeros before.
+    const std::size_t flushed = ends[random.below(ends.size() - 1)];
+    const std::size_t sector =
+        random.between(flushed / kSector, (log.bytes().size() - 1) / kSector) * kSector;
+    const std::size_t hole = std::max(flushed, sector);
+    std::string bytes = log.bytes() + kZeros;
+    std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(hole),
+              bytes.begin() + static_cast<std::ptrdiff_t>(sector + kSector), '\0');
+    const std::size_t whole = *std::prev(std::ranges::upper_bound(ends, hole));
+    EXPECT_EQ(end_of_log(bytes), whole) << flushed << " " << hole;
+  }
 }
 
 TEST(LogWalk, DamageInFrontOfARightRecordStays) {
