@@ -115,8 +115,8 @@ class ServerCuts(power_cuts.PowerCuts):
         assert self.lost_tails > found_before[1], "a lying device lost nothing"
         self.checked, self.lost_tails = found_before
 
-    def summary(self, images):
-        return (f"{super().summary(images)}; {self.checked:,} acknowledged messages required and found; "
+    def summary(self):
+        return (f"{super().summary()}; {self.checked:,} acknowledged messages required and found; "
                 f"{self.lost_tails:,} lost at tails that may be lost")
 
 

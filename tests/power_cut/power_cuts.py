@@ -120,7 +120,7 @@ class PowerCuts:
         self.image_path = workspace.path / "image"
         self.base = None  # what the device was when the recording began; None: zeros
         self.ack_paths = []  # files that grow with each acknowledgement
-        self.written = self.flushed = self.unflushed = self.checked = 0
+        self.images = self.written = self.flushed = self.unflushed = self.checked = 0
 
     def run_load(self, mount, load_seconds):
         """Runs the program in `mount`, the load itself within marked(); nothing runs there afterwards."""
@@ -171,10 +171,13 @@ class PowerCuts:
         return sorted(places[(first + number) % len(places)]() for number in range(count))
 
     def go_on_from_a_cut(self):
-        """The next recording begins with one of the images of this one."""
+        """The next recording begins with an image of this one, which is checked like all others."""
         cut = self.where_much_is_unflushed()
         base = self.workspace.path / "next-base"
         with self.image_maker() as maker:
+            drawn_before = self.random.getstate()
+            self.check_cut(maker, cut)
+            self.random.setstate(drawn_before)
             maker.make(base, cut, self.random)
         self.base = base.rename(self.workspace.path / "base")
         self.log_path.unlink()
@@ -199,16 +202,20 @@ class PowerCuts:
     def run(self, images):
         with self.image_maker() as maker:
             for cut in self.cuts(images):
-                drawn_before = self.random.getstate()
-                unflushed, _ = maker.make(self.image_path, cut, self.random)
-                self.unflushed += unflushed
-                try:
-                    wrong = self.check_image(cut)
-                    assert wrong is None, f"{self.file_system}, cut at {cut}, broken promise:\n{wrong}"
-                except AssertionError:
-                    self.random.setstate(drawn_before)
-                    self.keep_image(maker, cut)
-                    raise
+                self.check_cut(maker, cut)
+
+    def check_cut(self, maker, cut):
+        drawn_before = self.random.getstate()
+        unflushed, _ = maker.make(self.image_path, cut, self.random)
+        self.images += 1
+        self.unflushed += unflushed
+        try:
+            wrong = self.check_image(cut)
+            assert wrong is None, f"{self.file_system}, cut at {cut}, broken promise:\n{wrong}"
+        except AssertionError:
+            self.random.setstate(drawn_before)
+            self.keep_image(maker, cut)
+            raise
 
     def keep_image(self, maker, cut):
         """The image once more, as it was before the check changed it: a recording cannot be repeated."""
@@ -231,9 +238,9 @@ class PowerCuts:
         assert self.check_image(self.end) is not None, "a device that lost half of the load went unnoticed"
         self.checked = found_before
 
-    def summary(self, images):
-        return (f"{self.file_system}: {images} images, {self.written:,} writes and {self.flushed:,} flushes recorded; "
-                f"{self.unflushed:,} unflushed writes in the images; a lying device was noticed")
+    def summary(self):
+        return (f"{self.file_system}: {self.images} images, {self.written:,} writes and {self.flushed:,} flushes "
+                f"recorded; {self.unflushed:,} unflushed writes in the images; a lying device was noticed")
 
 
 def why_not():
@@ -268,4 +275,4 @@ def run_campaign(name, description, cuts_of):
                 cuts.record(options.load_seconds / cuts.recordings)
                 cuts.run((images + recording) // cuts.recordings)
             cuts.notice_a_lying_device()
-            print(cuts.summary(images), flush=True)
+            print(cuts.summary(), flush=True)

@@ -115,9 +115,9 @@ class DatabaseCuts(power_cuts.PowerCuts):
         left = self.look(mount)
         return f"not closed in order: {left}" if left else None
 
-    def summary(self, images):
+    def summary(self):
         operations = sum(path.stat().st_size for path in self.ack_paths)
-        return (f"{super().summary(images)}; {operations:,} operations in {self.lives} lives, {self.kills} of them "
+        return (f"{super().summary()}; {operations:,} operations in {self.lives} lives, {self.kills} of them "
                 f"killed; {self.with_logs_not_closed} images with logs that were not closed, "
                 f"{self.with_used_side_files} with side files that continue them, {self.with_ignored_side_files} with "
                 f"others; {self.opened_by_stock} images opened by stock RocksDB afterwards; {self.checked:,} synced "
