@@ -50,8 +50,8 @@ struct DirectFileSystemOptions {
   // nothing. All databases together.
   std::uint64_t warm_output_bytes = std::uint64_t{32} << 20;
   // Memory for writes that were not synced, which outlives the process, in bytes: 256 KiB to 64
-  // MiB, whole blocks, or 0 for none, so that each such write is one to the device. Per database; it is in
-  // the page cache.
+  // MiB, whole blocks, or 0 for none, so that each such write is one to the device. Per database; it is
+  // in the page cache.
   std::uint64_t side_file_bytes = std::uint64_t{1} << 20;
   // Space that is prepared ahead of the write-ahead log's end at a time, in bytes: 64 KiB to 1 GiB,
   // whole blocks.

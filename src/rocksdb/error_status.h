@@ -1,8 +1,8 @@
 // From our errors to RocksDB's.
 //
-// What RocksDB does about an error depends on its code: on NoSpace of a table it stops writing, asks for
-// free space until there is some, and resumes by itself; after one of a log, and after other I/O errors,
-// it takes no writes until it is opened again.
+// What RocksDB does about an error depends on its code: on NoSpace of a table it stops writing, asks
+// for free space until there is some, and resumes by itself; after one of a log, and after other I/O
+// errors, it takes no writes until it is opened again.
 //
 // Threading: pure functions.
 #pragma once
