@@ -6,9 +6,9 @@
 // is all zeros in its header, and no record ends so that zeros behind it could belong to it.
 //
 // The data ends behind the last whole record (all of its fragments, each with a right checksum) in
-// front of the first header that is all zeros, or of the first wrong record with a sector of zeros. What
-// is cut off was never synced: a torn record, or what a power cut left behind a hole. Other damage in
-// front of a right record stays where it is, for RocksDB to judge by its recovery mode.
+// front of the first header that is all zeros, or of the first wrong record with a sector of zeros.
+// What is cut off was never synced: a torn record, or what a power cut left behind a hole. Other damage
+// in front of a right record stays where it is, for RocksDB to judge by its recovery mode.
 //
 // Threading: a plain value.
 #pragma once
