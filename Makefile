@@ -60,7 +60,8 @@ asan: build/asan/build.ninja ## Unit tests under AddressSanitizer and UndefinedB
 .PHONY: tsan
 tsan: build/tsan/build.ninja ## Unit tests under ThreadSanitizer
 	cmake --build --preset tsan -j $(JOBS)
-	ctest --test-dir build/tsan --output-on-failure -j $(JOBS) -LE '$(CLIENT_TESTS)'
+	TSAN_OPTIONS=suppressions=$(CURDIR)/cmake/tsan_suppressions.txt \
+	    ctest --test-dir build/tsan --output-on-failure -j $(JOBS) -LE '$(CLIENT_TESTS)'
 
 # Campaigns: long, bounded, and they print what they covered.
 

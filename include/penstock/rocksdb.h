@@ -39,8 +39,8 @@ struct DirectFileSystemOptions {
   // The largest window of a sequential reader and of compaction, in bytes: 64 KiB to 64 MiB, whole
   // blocks of 4096. RocksDB's compaction_readahead_size, if set, goes before it.
   std::uint64_t readahead_bytes = std::uint64_t{2} << 20;
-  // What all read-ahead may take in all, in bytes; at least readahead_bytes. Who finds nothing left
-  // reads without.
+  // What all read-ahead may take in all, in bytes; at least twice readahead_bytes, which is what one
+  // reader takes. Who finds nothing left reads without.
   std::uint64_t readahead_memory_bytes = std::uint64_t{64} << 20;
   // Collected before a write to a table leaves by itself, in bytes: 4 KiB to 64 MiB, whole blocks. Per
   // table that is being written.

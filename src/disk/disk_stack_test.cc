@@ -1,31 +1,14 @@
 #include "disk/disk_stack.h"
 
 #include <gtest/gtest.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 
-#include <array>
 #include <cstdio>
 
 #include "base/testing/temp_directory.h"
+#include "disk/testing/no_io_uring.h"
 
 namespace penstock {
 namespace {
-
-// What a container's default seccomp profile does; cannot be undone, so only in a process that ends.
-void deny_io_uring_setup() {
-  std::array<sock_filter, 4> program{{
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  }};
-  const sock_fprog filter{.len = program.size(), .filter = program.data()};
-  ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
-}
 
 // Runs `say` in a process without io_uring and ends it; what it returns goes to stderr.
 template <typename Say>

@@ -40,9 +40,14 @@ DirectFileSystem::DirectFileSystem(const DirectFileSystemOptions& options)
       read_services_{.places = places_,
                      .budget = read_ahead_budget_,
                      .ends = table_ends_,
-                     .warm_output = warm_output_,
                      .rings = rings_,
-                     .compaction_window_bytes = options.readahead_bytes} {}
+                     .compaction_window_bytes = options.readahead_bytes} {
+  if (rings_.borrow() != nullptr) return;
+  if (const auto refusal = rings_.refusal()) {
+    places_.add_remark(fmt::format("reads that could be made together are made one after the other: {}",
+                                   refusal->message()));
+  }
+}
 
 IOStatus DirectFileSystem::NewSequentialFile(const std::string& path, const FileOptions& options,
                                              std::unique_ptr<::rocksdb::FSSequentialFile>* result,

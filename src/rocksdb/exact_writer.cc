@@ -125,12 +125,14 @@ Result<void> ExactWriter::make_exact() {
 
 Result<void> ExactWriter::fail_with(const Error& error) {
   warm_output_.forget(warm_);
-  if (kind_of(path_) == FileKind::kInfoLog && !is_closed_) go_on_behind_failure();
-  return Unexpected(error);
+  if (kind_of(path_) != FileKind::kInfoLog) return Unexpected(error);
+  if (!is_closed_) go_on_behind_failure();
+  return {};
 }
 
+// Nothing of the old one is in flight: the disk blocks. If it cannot be opened, the old one goes on
+// failing, and this is tried with each line.
 void ExactWriter::go_on_behind_failure() {
-  run_inline(file_.close());
   auto again = open_to_append(places_, disk_, path_, /*keeps=*/true, options_);
   if (again) file_ = std::move(*again);
 }

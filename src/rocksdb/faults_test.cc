@@ -63,14 +63,14 @@ class RocksFaults : public testing::TestWithParam<bool> {
     ASSERT_EQ(std::system(("fallocate -l 40M " + ballast).c_str()), 0);
     run_and_kill([&] {
       const TestEnv ours = TestEnv::ours();
-      auto database = open_database(options_beside(ours), path);
+      auto database = open_database(plain_options_on(ours), path);
       db::Status put;
       int acknowledged = put_until_it_fails(*database, 0, 100'000, put);
       ASSERT_TRUE(put.IsNoSpace()) << put.ToString();
       if (goes_on) std::filesystem::remove(ballast);
       if (goes_on && !resumes_by_itself(put)) {
         database.reset();
-        database = open_database(options_beside(ours), path);
+        database = open_database(plain_options_on(ours), path);
       }
       for (int tries = 0; tries < 600 && !put.ok() && (goes_on || tries < 10); ++tries) {
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
@@ -87,15 +87,13 @@ class RocksFaults : public testing::TestWithParam<bool> {
     std::ifstream(count_path) >> acknowledged;
     ASSERT_GT(acknowledged, 1000);
     const TestEnv ours = TestEnv::ours();
-    auto database = open_database(options_beside(ours), path);
+    auto database = open_database(plain_options_on(ours), path);
     ASSERT_NE(database, nullptr);
     expect_keys(*database, acknowledged);
   }
-  // Debian's RocksDB, built with assertions, ends the process when its info log meets a full disk.
-  db::Options options_beside(const TestEnv& env) const {
+  static db::Options plain_options_on(const TestEnv& env) {
     db::Options options = options_on(env);
     options.compression = db::kNoCompression;
-    options.db_log_dir = directory_.path();
     return options;
   }
 
@@ -110,7 +108,7 @@ TEST_P(RocksFaults, AFullDiskIsNoSpaceAndWritingResumesWhenThereIsSome) {
   int acknowledged = 0;
   {
     const TestEnv ours = TestEnv::ours();
-    auto database = open_database(options_beside(ours), mount.path() + "/db");
+    auto database = open_database(plain_options_on(ours), mount.path() + "/db");
     db::Status failure;
     acknowledged = put_until_it_fails(*database, 0, 100'000, failure);
     ASSERT_TRUE(failure.IsNoSpace()) << failure.ToString();
@@ -119,7 +117,7 @@ TEST_P(RocksFaults, AFullDiskIsNoSpaceAndWritingResumesWhenThereIsSome) {
     std::filesystem::remove(ballast);
     if (!resumes_by_itself(failure)) {
       database.reset();
-      database = open_database(options_beside(ours), mount.path() + "/db");
+      database = open_database(plain_options_on(ours), mount.path() + "/db");
     }
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     db::Status put = failure;
@@ -329,6 +327,8 @@ TEST(RocksPageCache, NothingOfADatabaseIsInIt) {
   auto open = open_database(options_on(ours), directory / "all/open");
   change(*open, open->DefaultColumnFamily(), 3, 0);
   for (int i = 0; i < 3000; ++i) ASSERT_OK(open->Put({}, key_of(i), kValue));
+  ASSERT_OK(open->PauseBackgroundWork());  // which would delete files in front of the eyes
+  ASSERT_OK(open->DisableFileDeletions());
   std::size_t looked_at = 0;
   std::uint64_t side_bytes = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(directory.path())) {
@@ -341,6 +341,40 @@ TEST(RocksPageCache, NothingOfADatabaseIsInIt) {
   }
   EXPECT_GT(looked_at, 8U);
   EXPECT_LE(side_bytes, 2U << 20);
+  ASSERT_OK(open->ContinueBackgroundWork());
+}
+
+// For people, who want to read what came after the disk was full.
+TEST(RocksInfoLog, GoesOnBehindAFailure) {
+  const TempDirectory directory;
+  const TestEnv ours = TestEnv::ours();
+  std::shared_ptr<db::Logger> logger;
+  ASSERT_OK(ours.fs->NewLogger(directory / "LOG", {}, &logger, nullptr));
+  logger->SetInfoLogLevel(db::InfoLogLevel::INFO_LEVEL);
+  const auto say = [&](const std::string& line) {
+    db::Info(logger, "%s", line.c_str());
+    logger->Flush();
+  };
+  const auto text = [&] {
+    std::ifstream file(directory / "LOG");
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  say("the first");
+  EXPECT_TRUE(text().ends_with("the first\n"));
+  SystemFaults full;
+  full.inject({.call = SystemCall::kWrite, .count = 100, .errno_value = ENOSPC});
+  // And after some lines it cannot even be opened again.
+  full.inject({.call = SystemCall::kOpen, .nth = 4, .count = 100});
+  posix::install_faults(&full);
+  for (int i = 0; i < 8; ++i) say("lost");
+  posix::install_faults(nullptr);
+  EXPECT_GT(full.hit_count(), 8U);
+  say("may be lost: it finds the file failed, and opens it");
+  say("the last");
+  logger.reset();
+  EXPECT_TRUE(text().contains("the first\n"));
+  EXPECT_FALSE(text().contains(" lost\n"));
+  EXPECT_TRUE(text().ends_with("the last\n")) << text();
 }
 
 TEST(RocksUri, OptionsAreParsedAndWrongOnesNamed) {
@@ -364,7 +398,9 @@ TEST(RocksUri, OptionsAreParsedAndWrongOnesNamed) {
       {"penstock://?readahead=2MB", "'2MB'"},
       {"penstock://?side_file=4KiB", "side_file is 4096"},
       {"penstock://?readahead=18446744073709551615GiB", "is not a size"},
-      {"penstock://?readahead=4MiB&readahead_memory=1MiB", "less than readahead"}};
+      {"penstock://?readahead=4MiB&readahead_memory=1MiB", "less than 2 windows of readahead"},
+      {"penstock://?readahead=4MiB&readahead_memory=7MiB", "less than 2 windows of readahead"},
+      {"penstock://?warm_output=4KiB", "warm_output is 4096"}};
   for (const auto& [uri, what] : wrong) {
     const auto refused = ParseFileSystemUri(uri);
     ASSERT_FALSE(refused) << uri;

@@ -20,8 +20,10 @@ Result<Disk*> Places::disk_for(const std::string& path) {
   }
   const ChosenMode& chosen = known->second.chosen;
   // The LOG itself is where it is said.
-  if (kind_of(path) != FileKind::kInfoLog && !std::exchange(known->second.is_told, true))
+  if (kind_of(path) != FileKind::kInfoLog && !std::exchange(known->second.is_told, true)) {
     reports_.say(directory, fmt::format("{} I/O: {}", to_string(chosen.mode), chosen.reason));
+    if (!remark_.empty()) reports_.say(directory, remark_);
+  }
   return &disk(chosen.mode);
 }
 

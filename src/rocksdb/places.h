@@ -31,6 +31,8 @@ class Places {
   Result<Disk*> disk_for(const std::string& path);
   // Which mode the files of `directory` get, and why. Errors: the same.
   Result<ChosenMode> find_mode(const std::string& directory) const;
+  // Is said with each mode. Before the first file.
+  void add_remark(std::string remark) { remark_ = std::move(remark); }
   // A database has opened its log in `directory`: the next file there is when its mode is said again.
   // Not yet, because a new logger has no level, and drops what it is given.
   void tell_again(const std::string& directory);
@@ -56,6 +58,7 @@ class Places {
 
   RequestedIoMode requested_;
   Reports& reports_;
+  std::string remark_;
   SystemClock clock_;
   NoReactor reactor_;
   Scheduler scheduler_;

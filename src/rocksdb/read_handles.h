@@ -50,7 +50,6 @@ struct ReadServices {
   Places& places;
   ReadAheadBudget& budget;
   TableEnds& ends;
-  WarmOutput& warm_output;
   ReadRings& rings;
   std::uint64_t user_window_bytes = 256 * kKiB;
   std::uint64_t compaction_window_bytes = 2 * kMiB;

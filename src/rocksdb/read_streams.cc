@@ -66,12 +66,15 @@ std::optional<Result<std::size_t>> ReadStreams::read(FilePosition from, MutableB
 }
 
 std::shared_ptr<ReadStreams::Stream> ReadStreams::stream_at(FilePosition from, std::size_t size_bytes) {
+  // Its end waits for its window on the way, which must not hold up other readers.
+  std::shared_ptr<Stream> pushed_out;
   const std::lock_guard lock(mutex_);
   ++clock_;
   const auto slot = std::ranges::find_if(
       slots_, [&](const Slot& one) { return one.read_count > 0 && one.next == from; });
   if (slot == slots_.end()) {
     Slot& oldest = *std::ranges::min_element(slots_, {}, &Slot::used_at);
+    pushed_out = std::move(oldest.stream);
     oldest = {.next = from + size_bytes, .read_count = 1, .used_at = clock_, .stream = nullptr};
     return nullptr;
   }
@@ -85,9 +88,9 @@ std::shared_ptr<ReadStreams::Stream> ReadStreams::stream_at(FilePosition from, s
 // False when the budget is used up.
 bool ReadStreams::start(Stream& stream) {
   if (stream.ahead) return true;
-  if (!budget_.take(2 * window_bytes_)) return false;
+  if (!budget_.take(kWindows * window_bytes_)) return false;
   stream.budget = &budget_;
-  stream.budget_bytes = 2 * window_bytes_;
+  stream.budget_bytes = kWindows * window_bytes_;
   const auto* const shared = dynamic_cast<const DescriptorFile*>(file_.get());
   if (shared != nullptr) stream.ring = rings_.borrow_to_keep();
   const bool has_ring = stream.ring != nullptr;

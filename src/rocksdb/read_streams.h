@@ -2,10 +2,10 @@
 // ahead for them.
 //
 // RocksDB's compaction asks for one block after the other, and does not say so. A read that goes on
-// where one of the last few ended is of a stream; from then on a file::ReadAhead carries it,
-// on a ring that it keeps, so that the next window is on its way while this one is used. Where there is
-// no ring, the window is read when it is needed. Reads at random places push streams out, so what is
-// known to be compaction has streams of its own.
+// where one of the last few ended is of a stream; from then on a file::ReadAhead carries it, on a ring
+// that it keeps, so that the next window is on its way while this one is used. Where there is no ring,
+// the window is read when it is needed. Reads at random places push streams out, so what is known to be
+// compaction has streams of its own.
 //
 // Ownership: shares the file; the rest must outlive it. Memory: two windows per stream that reads
 // ahead, and all of them together at most what the budget grants. Threading: any number of reads from
@@ -37,6 +37,8 @@ class ReadAheadBudget {
 class ReadStreams {
  public:
   static constexpr std::size_t kStreams = 4;
+  // Of a stream: the one that is used, and the one on its way.
+  static constexpr std::uint64_t kWindows = 2;
 
   // Without a ring, `scheduler` is that of the disk that blocks.
   ReadStreams(Scheduler& scheduler, ReadRings& rings, ReadAheadBudget& budget,

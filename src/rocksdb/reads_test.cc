@@ -1,13 +1,16 @@
 // Many reads at once, reads that go on by themselves, and reads of what was just written.
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <thread>
 
 #include "base/random.h"
 #include "disk/posix_ops.h"
 #include "disk/read_rings.h"
 #include "disk/system_faults.h"
+#include "disk/testing/no_io_uring.h"
 #include "rocksdb/testing/database.h"
+#include "rocksdb/testing/killed.h"
 
 namespace penstock::rocksdb {
 
@@ -43,6 +46,20 @@ class RocksReads : public testing::Test {
   void open(const std::string& name = "000001.sst") {
     EXPECT_OK(env_->fs->NewRandomAccessFile(directory_ / name, {}, &file_, nullptr));
   }
+
+  // Requests at every `step`, each with memory of its own.
+  struct Batch {
+    Batch(std::size_t count, std::uint64_t step, std::size_t size_bytes)
+        : requests(count), memory(count, std::string(size_bytes, '?')) {
+      for (std::size_t i = 0; i < count; ++i) {
+        requests[i].offset = i * step;
+        requests[i].len = size_bytes;
+        requests[i].scratch = memory[i].data();
+      }
+    }
+    std::vector<db::FSReadRequest> requests;
+    std::vector<std::string> memory;
+  };
 
   // What was read, or why not.
   struct Answer {
@@ -114,16 +131,10 @@ TEST_F(RocksReads, ManyAtOnceGoThroughARing) {
   WorkerPool pool;
   ReadRings rings(pool);
   if (rings.borrow() == nullptr) GTEST_SKIP() << "no io_uring";
-  std::array<db::FSReadRequest, 32> requests;
-  std::array<std::array<char, 4000>, 32> memory;
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    requests[i].offset = i * 70'000;
-    requests[i].len = memory[i].size();
-    requests[i].scratch = memory[i].data();
-  }
+  Batch batch(32, 70'000, 4000);
   SystemFaults counted;
   posix::install_faults(&counted);
-  ASSERT_OK(file_->MultiRead(requests.data(), requests.size(), io_, nullptr));
+  ASSERT_OK(file_->MultiRead(batch.requests.data(), batch.requests.size(), io_, nullptr));
   posix::install_faults(nullptr);
   EXPECT_EQ(counted.call_count(SystemCall::kRead), 0U) << "read one by one";
 }
@@ -133,16 +144,10 @@ TEST_F(RocksReads, OneOfManyIsOfAFileThatIsBeingWritten) {
   ASSERT_OK(env_->fs->NewWritableFile(directory_ / "000009.sst", {}, &writer, nullptr));
   ASSERT_OK(writer->Append(text_.substr(0, 100'000), io_, nullptr));
   open("000009.sst");
-  std::array<db::FSReadRequest, 2> requests;
-  std::array<std::array<char, 5000>, 2> memory;
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    requests[i].offset = i * 97'000;
-    requests[i].len = memory[i].size();
-    requests[i].scratch = memory[i].data();
-  }
-  ASSERT_OK(file_->MultiRead(requests.data(), requests.size(), io_, nullptr));
-  EXPECT_EQ(requests[0].result.ToString(), text_.substr(0, 5000));
-  EXPECT_EQ(requests[1].result.ToString(), text_.substr(97'000, 3000));
+  Batch batch(2, 97'000, 5000);
+  ASSERT_OK(file_->MultiRead(batch.requests.data(), batch.requests.size(), io_, nullptr));
+  EXPECT_EQ(batch.requests[0].result.ToString(), text_.substr(0, 5000));
+  EXPECT_EQ(batch.requests[1].result.ToString(), text_.substr(97'000, 3000));
   const auto pending = start(98'000, 5000);
   EXPECT_EQ(pending->handle, nullptr) << "it has been read already";
   EXPECT_EQ(pending->answer.text, text_.substr(98'000, 2000));
@@ -206,6 +211,36 @@ TEST_F(RocksReads, MoreThanThereAreRingsAreReadAtOnce) {
     EXPECT_OK(poll(*pending[i]));
     EXPECT_EQ(pending[i]->answer.text, expected(i * 1000, 2000));
   }
+}
+
+TEST_F(RocksReads, WithoutIoUringTheyAreMadeOneAfterTheOtherAndTheLogSaysSo) {
+  const std::string path = directory_ / "db";
+  file_.reset();
+  env_.reset();  // its threads would not come along
+  run_and_kill([&] {
+    deny_io_uring_setup();
+    reopen(without_warm_output());
+    Batch batch(32, 70'000, 4000);
+    ASSERT_OK(file_->MultiRead(batch.requests.data(), batch.requests.size(), io_, nullptr));
+    for (const db::FSReadRequest& request : batch.requests)
+      ASSERT_EQ(request.result.ToString(), expected(request.offset, request.len));
+    const auto pending = start(1234, 5000);
+    ASSERT_EQ(pending->answer.text, expected(1234, 5000));
+    for (std::uint64_t at = 0; at < kFileBytes; at += 4000) {
+      std::array<char, 4000> memory;
+      db::Slice got;
+      ASSERT_OK(file_->Read(at, memory.size(), io_, &got, memory.data(), nullptr));
+      ASSERT_EQ(got.ToString(), expected(at, 4000));
+    }
+    const auto database = open_database(options_on(*env_), path);
+    ASSERT_OK(database->Put({}, "key", "value"));
+  });
+  std::ifstream log(path + "/LOG");
+  const std::string text{std::istreambuf_iterator<char>(log), {}};
+  EXPECT_TRUE(
+      text.contains("penstock: reads that could be made together are made one after the other: "
+                    "io_uring_setup"))
+      << text.substr(0, 500);
 }
 
 TEST_F(RocksReads, TheFirstReadsOfATableNeedNoDevice) {

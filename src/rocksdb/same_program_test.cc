@@ -27,6 +27,11 @@ TEST_P(SameProgram, SeesTheSameOnBothFileSystems) {
   const std::string expected = Workload(stock, directory_ / "stock", GetParam()).run();
   EXPECT_GT(expected.size(), 100'000U);
   EXPECT_TRUE(Workload(ours, directory_ / "ours", GetParam()).run() == expected);
+  DirectFileSystemOptions cold;
+  cold.warm_output_bytes = 0;
+  const TestEnv without_warm_output = TestEnv::ours(cold);
+  Workload from_device(without_warm_output, directory_ / "cold", GetParam());
+  EXPECT_TRUE(expected.ends_with(from_device.scans_and_batches()));
 }
 
 TEST_P(SameProgram, GoesOnWithWhatItLeftOnTheOther) {

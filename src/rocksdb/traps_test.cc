@@ -82,7 +82,6 @@ TEST_F(RocksTrap, Trap1UnsyncedWritesSurviveTheDeathOfTheProcess) {
 TEST_F(RocksTrap, Trap1WithoutASideFileEachPutIsWritten) {
   DirectFileSystemOptions options;
   options.side_file_bytes = 0;
-  const TestEnv ours = TestEnv::ours(options);
   run_and_kill([&] {
     const TestEnv child = TestEnv::ours(options);
     auto database = open_database(options_on(child), directory_ / "db");
@@ -90,6 +89,7 @@ TEST_F(RocksTrap, Trap1WithoutASideFileEachPutIsWritten) {
       ASSERT_OK(database->Put({}, key_of(i), std::string(400, static_cast<char>(i % 256))));
     (void)database.release();
   });
+  const TestEnv ours = TestEnv::ours(options);
   auto database = open_database(options_on(ours), directory_ / "db");
   expect_all(*database);
 }

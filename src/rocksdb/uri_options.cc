@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/unit_text.h"
 #include "base/units.h"
+#include "rocksdb/read_streams.h"
 
 namespace penstock::rocksdb {
 
@@ -62,9 +63,12 @@ Result<void> check(const DirectFileSystemOptions& options) {
                 "{} is {} bytes; it has to be a multiple of {}, from {} to {}", size.name, bytes,
                 kBlockBytes, size.min_bytes, size.max_bytes);
   }
-  if (options.readahead_memory_bytes < options.readahead_bytes) {
-    return fail(ErrorCode::kInvalidArgument, "readahead_memory is {} bytes, less than readahead ({})",
-                options.readahead_memory_bytes, options.readahead_bytes);
+  if (options.readahead_memory_bytes / ReadStreams::kWindows < options.readahead_bytes) {
+    return fail(
+        ErrorCode::kInvalidArgument,
+        "readahead_memory is {} bytes, less than {} windows of readahead ({} bytes each), which "
+        "one reader takes",
+        options.readahead_memory_bytes, ReadStreams::kWindows, options.readahead_bytes);
   }
   return {};
 }

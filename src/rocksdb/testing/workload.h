@@ -83,6 +83,7 @@ class Workload {
     seen += ingested();
     seen += other_instances();
     seen += transactions();
+    seen += scans_and_batches();
     return seen;
   }
 
@@ -104,6 +105,49 @@ class Workload {
     const std::vector<db::Slice> slices(keys.begin(), keys.end());
     const auto statuses = opened.get().MultiGet({}, slices, &values);
     for (std::size_t i = 0; i < values.size(); ++i) seen += statuses[i].ToString() + values[i];
+    return seen;
+  }
+
+  // From the device, because there is no block cache: scans that read ahead by themselves, and batches
+  // that hit several tables.
+  std::string scans_and_batches() {
+    db::Options options = options_on(env_);
+    db::BlockBasedTableOptions table;
+    table.no_block_cache = true;
+    options.table_factory.reset(db::NewBlockBasedTableFactory(table));
+    options.target_file_size_base = 256 << 10;
+    const auto database = open_database(options, path_of("scans"));
+    Random random(8);
+    const auto key_of = [](std::uint64_t i) { return std::to_string(100'000 + i); };
+    constexpr std::uint64_t kKeys = 6000;
+    for (std::uint64_t i = 0; i < kKeys; ++i)
+      EXPECT_OK(database->Put({}, key_of(i * 7919 % kKeys), std::string(400, static_cast<char>(i))));
+    EXPECT_OK(database->CompactRange({}, nullptr, nullptr));
+    for (std::uint64_t i = 0; i < kKeys; i += 5) EXPECT_OK(database->Put({}, key_of(i), "newer"));
+    EXPECT_OK(database->Flush({}));
+    std::string seen;
+    for (const bool is_async : {false, true}) {
+      db::ReadOptions how;
+      how.async_io = is_async;
+      for (int scan = 0; scan < 40; ++scan) {
+        const std::unique_ptr<db::Iterator> it(database->NewIterator(how));
+        it->Seek(key_of(random.below(kKeys)));
+        for (int i = 0; i < 150 * (scan % 4) && it->Valid(); ++i, it->Next())
+          seen += it->key().ToString() + it->value().ToString().substr(0, 8);
+        EXPECT_OK(it->status());
+      }
+      for (int batch = 0; batch < 20; ++batch) {
+        std::vector<std::string> keys;
+        for (int i = 0; i < 32; ++i) keys.push_back(key_of(random.below(kKeys + 100)));
+        const std::vector<db::Slice> slices(keys.begin(), keys.end());
+        std::vector<db::PinnableSlice> values(slices.size());
+        std::vector<db::Status> statuses(slices.size());
+        database->MultiGet(how, database->DefaultColumnFamily(), slices.size(), slices.data(),
+                           values.data(), statuses.data());
+        for (std::size_t i = 0; i < values.size(); ++i)
+          seen += statuses[i].ToString() + values[i].ToString().substr(0, 8);
+      }
+    }
     return seen;
   }
 
