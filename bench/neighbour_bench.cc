@@ -8,21 +8,16 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <signal.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <thread>
 
-#include "base/random.h"
 #include "bench/child_process.h"
 #include "bench/latency.h"
-#include "bench/memory_cgroup.h"
 #include "bench/raw_io.h"
 #include "bench/report.h"
+#include "benchmark/hot_file.h"
+#include "benchmark/memory_cgroup.h"
 #include "penstock/penstock.h"
 
 namespace penstock::bench {
@@ -30,64 +25,11 @@ namespace {
 
 constexpr std::uint64_t kCgroupBytes = 2 * kGiB;
 constexpr std::uint64_t kHotBytes = kGiB;
-constexpr int kTouchesPerTurn = 200;
-constexpr std::chrono::milliseconds kTurn{100};
-
-volatile sig_atomic_t told_to_stop = 0;
 
 template <typename T>
 T must(Result<T> result) {
   if (!result) die(result.error().message());
   if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
-
-// --- The neighbour -----------------------------------------------------------------------------------
-
-struct Residency {
-  double least = 1;
-  double last = 1;
-};
-
-double resident_share(std::byte* memory, std::vector<unsigned char>& pages) {
-  if (::mincore(memory, kHotBytes, pages.data()) != 0) die("mincore failed");
-  const auto resident =
-      std::ranges::count_if(pages, [](unsigned char page) { return (page & 1) != 0; });
-  return static_cast<double>(resident) / static_cast<double>(pages.size());
-}
-
-// Touches the file until SIGTERM, then prints one line: least and last resident share, the touches'
-// p50, p99 and p99.9 in microseconds.
-int be_neighbour(const std::string& path) {
-  ::signal(SIGTERM, [](int) { told_to_stop = 1; });
-  RawFile file(path, O_RDONLY);
-  auto* memory =
-      static_cast<std::byte*>(::mmap(nullptr, kHotBytes, PROT_READ, MAP_SHARED, file.fd(), 0));
-  if (memory == MAP_FAILED) die("cannot map the hot file");
-  std::vector<unsigned char> pages(kHotBytes / kBlockBytes);
-  volatile std::byte sink{};
-  for (int round = 0; round < 2; ++round) {
-    for (std::uint64_t at = 0; at < kHotBytes; at += kBlockBytes) sink = memory[at];
-  }
-  fmt::print("ready\n");
-  std::fflush(stdout);
-
-  Random random(11);
-  Residency residency;
-  Latencies touches;
-  while (told_to_stop == 0) {
-    residency.last = resident_share(memory, pages);
-    residency.least = std::min(residency.least, residency.last);
-    for (int i = 0; i < kTouchesPerTurn; ++i) {
-      const Stopwatch stopwatch;
-      sink = memory[random.below(pages.size()) * kBlockBytes];
-      touches.add(stopwatch.elapsed());
-    }
-    std::this_thread::sleep_for(kTurn);
-  }
-  (void)sink;
-  fmt::print("{} {} {} {} {}\n", residency.least, residency.last, touches.percentile_us(0.5),
-             touches.percentile_us(0.99), touches.percentile_us(0.999));
-  return 0;
 }
 
 // --- The one who appends and scans ---
@@ -126,8 +68,8 @@ struct Outcome {
   double scan_speed = 0;
 };
 
-Outcome measure(const std::string& directory, const MemoryCgroup& group, RequestedIoMode mode,
-                std::uint64_t size_bytes) {
+Outcome measure(const std::string& directory, const benchmark::MemoryCgroup& group,
+                RequestedIoMode mode, std::uint64_t size_bytes) {
   const std::string hot = directory + "/hot";
   const std::string own = directory + "/own";
   {
@@ -163,7 +105,7 @@ int run(const Options& options) {
   std::filesystem::create_directories(directory);
   Report report("neighbour", options);
   const auto group =
-      MemoryCgroup::create(fmt::format("penstock-neighbour-{}", ::getpid()), kCgroupBytes);
+      benchmark::MemoryCgroup::create(fmt::format("penstock-neighbour-{}", ::getpid()), kCgroupBytes);
   if (!group) die(group.error().message());
   const std::uint64_t size_bytes = options.quick ? 4 * kGiB : 20 * kGiB;
   for (const RequestedIoMode mode : {RequestedIoMode::kDirect, RequestedIoMode::kBuffered}) {
@@ -190,10 +132,11 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   using namespace penstock::bench;
+  namespace benchmark = penstock::benchmark;
   const std::string role = argument_of(argc, argv, "--role");
   const std::string path = argument_of(argc, argv, "--path");
-  if (!role.empty()) must(MemoryCgroup::join(argument_of(argc, argv, "--group")));
-  if (role == "neighbour") return be_neighbour(path);
+  if (!role.empty()) must(benchmark::MemoryCgroup::join(argument_of(argc, argv, "--group")));
+  if (role == "neighbour") return benchmark::touch_hot_file(path, kHotBytes);
   if (role == "worker") {
     return be_worker(path, must(penstock::parse_io_mode(argument_of(argc, argv, "--mode"))),
                      std::stoull(argument_of(argc, argv, "--size")));

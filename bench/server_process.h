@@ -1,6 +1,7 @@
 // ServerProcess: a penstock server of the benchmark's own, on a free loopback port.
 //
-// Ownership: the process and its data directory are the object's; both end with it.
+// A failure ends the process: a benchmark has nothing to go on with. Ownership: the server and its data
+// directory are the object's; both end with it.
 #pragma once
 
 #include <sys/types.h>
@@ -8,15 +9,18 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "benchmark/broker_process.h"
+
 namespace penstock::bench {
+
+using benchmark::own_cpu_seconds;
 
 class ServerProcess {
  public:
   // Starts `<folder of this program>/penstock serve` with data in `directory`, and waits until it is
-  // ready. Ends this process with a message when it cannot be started.
+  // ready.
   ServerProcess(std::string directory, std::vector<std::string> more_flags);
   ServerProcess(const ServerProcess&) = delete;
   ServerProcess& operator=(const ServerProcess&) = delete;
@@ -26,29 +30,19 @@ class ServerProcess {
   // how long it took from the start until it was ready.
   std::chrono::nanoseconds restart_after_kill();
 
-  pid_t pid() const { return pid_; }
-  const std::string& address() const { return address_; }
+  pid_t pid() const { return broker_.pid(); }
+  const std::string& address() const { return broker_.address(); }
   // What it printed until it was ready.
-  const std::string& banner() const { return banner_; }
+  const std::string& banner() const { return broker_.banner(); }
   // Memory that it has now, and the most that it had.
-  std::uint64_t resident_bytes() const { return status_bytes("VmRSS:"); }
-  std::uint64_t peak_resident_bytes() const { return status_bytes("VmHWM:"); }
+  std::uint64_t resident_bytes() const;
+  std::uint64_t peak_resident_bytes() const;
   // User and system time so far, in seconds.
-  double cpu_seconds() const;
+  double cpu_seconds() const { return broker_.cpu_seconds(); }
 
  private:
-  void start();
-  std::uint64_t status_bytes(std::string_view field) const;
-
   std::string directory_;
-  std::vector<std::string> more_flags_;
-  std::string address_;
-  std::string banner_;
-  pid_t pid_ = -1;
-  int output_ = -1;
+  benchmark::BrokerProcess broker_;
 };
-
-// User and system time of this process so far, in seconds.
-double own_cpu_seconds();
 
 }  // namespace penstock::bench

@@ -39,21 +39,14 @@ std::string unless_busy(const Measurement& measured, std::string_view remedy) {
       *measured.processor_use * 100);
 }
 
-std::string time_text(double us) {
-  if (us < 10) return fmt::format("{:.1f} us", us);
-  if (us < 1'000) return fmt::format("{:.0f} us", us);
-  if (us < 10'000) return fmt::format("{:.1f} ms", us / 1'000);
-  if (us < 1'000'000) return fmt::format("{:.0f} ms", us / 1'000);
-  return fmt::format("{:.1f} s", us / 1'000'000);
-}
-
 std::string rate_text(const Throughput& throughput) {
   return fmt::format("{:.0f} MB/s", throughput.bytes_per_second() / kMegabyte);
 }
 
 // "175 us (p99 300 us)".
 std::string latency_text(const LatencySeries& series) {
-  return fmt::format("{} (p99 {})", time_text(series.p50_us), time_text(series.p99_us));
+  return fmt::format("{} (p99 {})", human_microseconds(series.p50_us),
+                     human_microseconds(series.p99_us));
 }
 
 // How many times longer `other` takes; 0 when one of them is not there.
@@ -111,7 +104,7 @@ Diagnosis prewriting(const Measurement& measured, const ProbeReport& report) {
   if (than_growing == 0) return kSubject.unknown("not enough writes to compare");
   std::string finding = fmt::format(
       "a durable write into prewritten space takes {}; into a growing file {}, {:.1f} times as long",
-      time_text(measured.durable_prewritten.p50_us), latency_text(measured.durable_growing),
+      human_microseconds(measured.durable_prewritten.p50_us), latency_text(measured.durable_growing),
       than_growing);
   if (than_allocated > 0) {
     finding += fmt::format("; into fallocated space {}, {:.1f} times as long",

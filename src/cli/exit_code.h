@@ -10,7 +10,8 @@ enum ExitCode : int {
   kFailed =
       1,  // could not do what was asked; stderr says why. Also when nobody reads the output any more
   kUsage = 2,   // an unknown flag, subcommand, key or value
-  kDamage = 3,  // `log verify` or `log reindex` found damage, or `doctor` something that is wrong
+  kDamage = 3,  // `log verify` or `log reindex` found damage, `doctor` something that is wrong, or
+                // `bench compare` something that is worse
 };
 
 inline constexpr std::string_view kExitCodesHelp =
@@ -18,7 +19,8 @@ inline constexpr std::string_view kExitCodesHelp =
     "  0  done\n"
     "  1  could not do what was asked; the message on standard error says why\n"
     "  2  wrong usage: an unknown flag, subcommand or value\n"
-    "  3  `log verify` or `log reindex` found damage, or `doctor` found something wrong\n"
+    "  3  `log verify` or `log reindex` found damage, `doctor` something wrong, or `bench compare` "
+    "something worse\n"
     "  130, 143  ended at once by SIGINT or SIGTERM; where there is something to finish, by the "
     "second\n";
 

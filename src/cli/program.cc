@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "cli/bench_command.h"
 #include "cli/catalog_command.h"
 #include "cli/config_command.h"
 #include "cli/consume_command.h"
@@ -53,6 +54,7 @@ void add_commands(CLI::App& app, Console& console, int& exit_code) {
   add_topic_command(app, console, exit_code);
   add_group_command(app, console, exit_code);
   add_doctor_command(app, console, exit_code);
+  add_bench_command(app, console, exit_code);
   add_log_command(app, console, exit_code);
   add_catalog_command(app, console, exit_code);
   add_rocksdb_command(app, console, exit_code);

@@ -38,6 +38,14 @@ std::string human_bytes(std::uint64_t bytes) {
                : fmt::format("{:.1f} {}", value, kUnits[unit]);
 }
 
+std::string human_microseconds(double us) {
+  if (us < 10) return fmt::format("{:.1f} us", us);
+  if (us < 1'000) return fmt::format("{:.0f} us", us);
+  if (us < 10'000) return fmt::format("{:.1f} ms", us / 1'000);
+  if (us < 1'000'000) return fmt::format("{:.0f} ms", us / 1'000);
+  return fmt::format("{:.1f} s", us / 1'000'000);
+}
+
 std::string with_commas(std::uint64_t number) {
   std::string digits = fmt::format("{}", number);
   for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, ",");

@@ -14,6 +14,9 @@ namespace penstock::cli {
 // "512 B", "4 KiB", "1.5 GiB".
 std::string human_bytes(std::uint64_t bytes);
 
+// "8.5 us", "310 us", "2.9 ms", "30 ms", "1.5 s".
+std::string human_microseconds(double us);
+
 // "1,234,567".
 std::string with_commas(std::uint64_t number);
 

@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 
-namespace penstock::bench {
+namespace penstock::benchmark {
 
 class MemoryCgroup {
  public:
@@ -31,4 +31,4 @@ class MemoryCgroup {
   std::string directory_;
 };
 
-}  // namespace penstock::bench
+}  // namespace penstock::benchmark

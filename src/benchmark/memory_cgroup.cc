@@ -1,4 +1,4 @@
-#include "bench/memory_cgroup.h"
+#include "benchmark/memory_cgroup.h"
 
 #include <unistd.h>
 
@@ -7,7 +7,7 @@
 #include <fstream>
 #include <optional>
 
-namespace penstock::bench {
+namespace penstock::benchmark {
 
 namespace {
 
@@ -71,4 +71,4 @@ Result<void> MemoryCgroup::join(const std::string& directory) {
   return {};
 }
 
-}  // namespace penstock::bench
+}  // namespace penstock::benchmark

@@ -1,0 +1,159 @@
+#include "benchmark/resource_sampler.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <mutex>
+
+#include "base/units.h"
+#include "disk/descriptor.h"
+
+#ifndef __NR_cachestat
+#define __NR_cachestat 451  // Linux 6.5; newer than Debian 12's headers
+#endif
+
+namespace penstock::benchmark {
+
+namespace {
+
+constexpr std::chrono::milliseconds kInterval{500};
+// More samples than a run of many hours has; then there are no new ones.
+constexpr std::size_t kSamplesMax = 200'000;
+constexpr std::uint64_t kBytesPerKb = 1024;
+
+// As <linux/mman.h> has them since Linux 6.5.
+struct CacheStatRange {
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;  // 0: to the end
+};
+struct CacheStat {
+  std::uint64_t cached = 0;
+  std::uint64_t dirty = 0;
+  std::uint64_t writeback = 0;
+  std::uint64_t evicted = 0;
+  std::uint64_t recently_evicted = 0;
+};
+
+// "Dirty:    1234 kB" and the like.
+std::optional<std::uint64_t> kb_field(const char* path, std::string_view field) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with(field)) continue;
+    return std::stoull(line.substr(field.size())) * kBytesPerKb;
+  }
+  return std::nullopt;
+}
+
+// "some avg10=0.00 avg60=0.00 avg300=0.00 total=12345": the total, in microseconds.
+std::optional<std::uint64_t> stalled_us(const char* path) {
+  std::ifstream file(path);
+  std::string line;
+  if (!std::getline(file, line)) return std::nullopt;
+  constexpr std::string_view kTotal = "total=";
+  const std::size_t at = line.find(kTotal);
+  if (at == std::string::npos) return std::nullopt;
+  return std::stoull(line.substr(at + kTotal.size()));
+}
+
+// The share of the time since it was last asked, in percent.
+class Pressure {
+ public:
+  explicit Pressure(const char* path) : path_(path), before_(stalled_us(path)) {}
+
+  std::optional<double> next(std::chrono::nanoseconds elapsed) {
+    const std::optional<std::uint64_t> now = stalled_us(path_);
+    const double us = std::chrono::duration<double, std::micro>(elapsed).count();
+    std::optional<double> share;
+    if (now && before_ && us > 0) share = 100 * static_cast<double>(*now - *before_) / us;
+    before_ = now;
+    return share;
+  }
+
+ private:
+  const char* path_;
+  std::optional<std::uint64_t> before_;
+};
+
+// Files come and go meanwhile, which is no error.
+void for_each_file(const std::string& directory, const std::function<bool(int fd)>& look) {
+  std::error_code error;
+  std::filesystem::recursive_directory_iterator entry(directory, error);
+  for (; !error && entry != std::filesystem::recursive_directory_iterator(); entry.increment(error)) {
+    std::error_code gone;
+    if (!entry->is_regular_file(gone)) continue;
+    const Descriptor file(::open(entry->path().c_str(), O_RDONLY | O_CLOEXEC));
+    if (file.is_open() && !look(file.get())) return;
+  }
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> page_cache_bytes_of(const std::string& directory) {
+  std::uint64_t pages = 0;
+  bool is_known = true;
+  for_each_file(directory, [&](int fd) {
+    CacheStatRange range;
+    CacheStat stat;
+    is_known = ::syscall(__NR_cachestat, fd, &range, &stat, 0U) == 0;
+    pages += stat.cached;
+    return is_known;
+  });
+  if (!is_known) return std::nullopt;
+  return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+void drop_page_cache_of(const std::string& directory) {
+  for_each_file(directory, [](int fd) {
+    ::fdatasync(fd);  // dirty pages cannot be dropped
+    ::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    return true;
+  });
+}
+
+ResourceSampler::ResourceSampler(Subject subject)
+    : subject_(std::move(subject)),
+      thread_([this](const std::stop_token& token) { sample_until(token); }) {}
+
+std::vector<ResourceSample> ResourceSampler::stop() {
+  thread_.request_stop();
+  if (thread_.joinable()) thread_.join();
+  return std::move(samples_);
+}
+
+void ResourceSampler::sample_until(const std::stop_token& token) {
+  std::mutex mutex;
+  std::condition_variable_any waiting;
+  Pressure io("/proc/pressure/io");
+  Pressure memory("/proc/pressure/memory");
+  Pressure cpu("/proc/pressure/cpu");
+  const std::string status =
+      subject_.process ? fmt::format("/proc/{}/status", *subject_.process) : std::string();
+  auto before = SteadyClock::now();
+  while (!token.stop_requested() && samples_.size() < kSamplesMax) {
+    {
+      std::unique_lock lock(mutex);
+      waiting.wait_for(lock, token, kInterval, [] { return false; });
+    }
+    const auto now = SteadyClock::now();
+    const auto elapsed = now - before;
+    if (elapsed < kInterval) break;  // told to end: too short a time to say anything of
+    before = now;
+    ResourceSample sample{.at_s = std::chrono::duration<double>(now - subject_.zero).count()};
+    if (subject_.process) sample.rss_bytes = kb_field(status.c_str(), "VmRSS:");
+    if (!subject_.directory.empty()) sample.page_cache_bytes = page_cache_bytes_of(subject_.directory);
+    sample.dirty_bytes = kb_field("/proc/meminfo", "Dirty:");
+    sample.writeback_bytes = kb_field("/proc/meminfo", "Writeback:");
+    sample.psi_io = io.next(elapsed);
+    sample.psi_memory = memory.next(elapsed);
+    sample.psi_cpu = cpu.next(elapsed);
+    samples_.push_back(sample);
+  }
+}
+
+}  // namespace penstock::benchmark
