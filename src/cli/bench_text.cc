@@ -260,7 +260,8 @@ std::string curve_text(std::string_view name, const std::vector<const Summary*>&
   for (std::size_t number = 0; number < all.size(); ++number) {
     if (all[number] == nullptr) continue;
     const char letter = kLetters[number % kLetters.size()];
-    legend += fmt::format("{}{} {}", legend.empty() ? "" : ", ", letter, targets[number]->target);
+    legend += fmt::format("{}{} {} ({})", legend.empty() ? "" : ", ", letter, targets[number]->target,
+                          count_of(all[number]->histogram.count(), "sample"));
     for (std::size_t column = 0; column < frame.width; ++column) {
       const double nines =
           static_cast<double>(column) / static_cast<double>(frame.width - 1) * frame.nines_end;

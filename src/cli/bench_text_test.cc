@@ -69,7 +69,7 @@ TEST(BenchText, SaysThatItIsNotComplete) {
 TEST(BenchText, TheCurveOfTheSlowerTargetLiesAbove) {
   const auto summaries = benchmark::summarize({run_of("direct", 1), run_of("buffered", 10)});
   const std::string text = curve_text("produce", {&summaries[0], &summaries[1]}, 80);
-  EXPECT_THAT(text, HasSubstr("o direct, x buffered"));
+  EXPECT_THAT(text, HasSubstr("o direct (1,000 samples), x buffered (1,000 samples)"));
   std::vector<std::string> rows;
   for (std::size_t at = text.find('|'); at != std::string::npos; at = text.find('|', at + 1)) {
     rows.push_back(text.substr(at + 1, text.find('\n', at) - at - 1));

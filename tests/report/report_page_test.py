@@ -5,6 +5,7 @@ on a desktop, on a phone, in light and dark, and in print.
     report_page_test.py --page REPORT.html --json REPORT.json   a report that penstock bench wrote (again for more)
     report_page_test.py --uplot DIR                             reports made of samples/, DIR being the npm package
     report_page_test.py --uplot DIR --self-test                 plants each kind of error and expects to see it
+    report_page_test.py --program PENSTOCK                      a report that it writes now, of a second's measurement
 
 --artefacts DIR keeps screenshots and print. Exit code 1 and one line per problem; 77 where there is no Chromium.
 """
@@ -274,6 +275,14 @@ def made_of(sample, uplot, directory):
     return out
 
 
+def made_by(program, directory):
+    """The page and the data of a small measurement."""
+    page, data = Path(directory) / "program.html", Path(directory) / "program.json"
+    subprocess.run([program, "bench", "disk", directory, "--seconds", "1", "--space", "64MiB", "--html", page, "--json",
+                    data], check=True, stdout=subprocess.DEVNULL)
+    return page, data
+
+
 def check(pairs, artefacts):
     count = 0
     for page, json_file in pairs:
@@ -402,16 +411,20 @@ def main():
     parser.add_argument("--page", type=Path, action="append", default=[], help="a report; --json is its data")
     parser.add_argument("--json", type=Path, action="append", default=[])
     parser.add_argument("--uplot", type=Path, help="node_modules/uplot: make reports of the samples")
+    parser.add_argument("--program", type=Path, help="let it write a report in --work-dir")
+    parser.add_argument("--work-dir", type=Path, help="on a real file system; default: the system's temporary directory")
     parser.add_argument("--artefacts", type=Path, help="keep screenshots and print here")
     parser.add_argument("--self-test", action="store_true")
     options = parser.parse_args()
-    if len(options.page) != len(options.json) or not (options.page or options.uplot):
-        parser.error("give --uplot, or for each --page its --json")
+    if len(options.page) != len(options.json) or not (options.page or options.uplot or options.program):
+        parser.error("give --uplot, --program, or for each --page its --json")
     if not browser.executable():
         print("skipped: there is no Chromium; `apt-get install --no-install-recommends chromium` installs it")
         return SKIPPED
-    with tempfile.TemporaryDirectory(prefix="report-") as directory:
+    with tempfile.TemporaryDirectory(prefix="report-", dir=options.work_dir) as directory:
         pairs = list(zip(options.page, options.json))
+        if options.program:
+            pairs.append(made_by(options.program, directory))
         if options.uplot:
             pairs += [(made_of(sample, options.uplot, directory), sample)
                       for sample in sorted((HERE / "samples").glob("*.json"))]
