@@ -70,6 +70,8 @@ class ProducerLoad {
 
   // No message is begun after the times' end; sooner when this was called.
   void stop() { is_stopped_ = true; }
+  // Gives up what is not acknowledged yet: nobody is there any more to do it.
+  void abandon();
   // Waits until all that was sent is acknowledged or given up.
   void join();
 

@@ -66,6 +66,20 @@ struct ProducerLoad::Producer {
     acknowledged.fetch_add(1, std::memory_order_relaxed);
   }
 
+  void poll_until_all_is_answered() {
+    auto give_up = SteadyClock::time_point::max();
+    while (!has_sent_all || (rd_kafka_outq_len(client.get()) > 0 && SteadyClock::now() < give_up)) {
+      rd_kafka_poll(client.get(), kPollMs);
+      if (is_abandoned)
+        rd_kafka_purge(client.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+      if (has_sent_all && give_up == SteadyClock::time_point::max()) {
+        give_up = SteadyClock::now() + kGiveUp;
+      }
+    }
+    const auto left = static_cast<std::uint64_t>(rd_kafka_outq_len(client.get()));
+    if (left > 0 && failed.fetch_add(left) == 0) first_error = "no acknowledgement came";
+  }
+
   void take_stats(std::string_view text) {
     const auto now = SteadyClock::now();
     if (now < start || now > end) return;
@@ -86,6 +100,7 @@ struct ProducerLoad::Producer {
   std::atomic<std::uint64_t> acknowledged{0};
   std::atomic<std::uint64_t> failed{0};
   std::atomic<bool> has_sent_all{false};
+  std::atomic<bool> is_abandoned{false};
   // By the polling thread, and by others when it has ended.
   std::uint64_t acknowledged_in_time = 0;
   LatencyRecorder latencies;
@@ -136,18 +151,7 @@ Result<std::unique_ptr<ProducerLoad>> ProducerLoad::start(const LoadTarget& targ
   for (const auto& producer : load->producers_) {
     Producer& one = *producer;
     one.sending = std::jthread([&load = *load, &one] { load.send_all(one); });
-    one.polling = std::jthread([&one] {
-      auto give_up = SteadyClock::time_point::max();
-      while (!one.has_sent_all ||
-             (rd_kafka_outq_len(one.client.get()) > 0 && SteadyClock::now() < give_up)) {
-        rd_kafka_poll(one.client.get(), kPollMs);
-        if (one.has_sent_all && give_up == SteadyClock::time_point::max()) {
-          give_up = SteadyClock::now() + kGiveUp;
-        }
-      }
-      const auto left = static_cast<std::uint64_t>(rd_kafka_outq_len(one.client.get()));
-      if (left > 0 && one.failed.fetch_add(left) == 0) one.first_error = "no acknowledgement came";
-    });
+    one.polling = std::jthread([&one] { one.poll_until_all_is_answered(); });
   }
   return load;
 }
@@ -155,6 +159,11 @@ Result<std::unique_ptr<ProducerLoad>> ProducerLoad::start(const LoadTarget& targ
 ProducerLoad::~ProducerLoad() {
   stop();
   join();
+}
+
+void ProducerLoad::abandon() {
+  stop();
+  for (const auto& producer : producers_) producer->is_abandoned = true;
 }
 
 void ProducerLoad::join() {

@@ -101,11 +101,10 @@ void add_memory(Run& run) {
   add("page_cache_most_bytes", cache);
 }
 
-void add_latencies(const std::string& name, const LatencyRecorder& recorder, const Event* event,
-                   Run& run) {
+void add_latencies(const std::string& name, const LatencyRecorder& recorder, bool has_event, Run& run) {
   run.latencies.push_back({.name = name, .histogram = recorder.all(), .seconds = recorder.seconds()});
   add_percentiles(run.latencies.back(), run.metrics);
-  if (event == nullptr) return;
+  if (!has_event) return;
   run.latencies.push_back({.name = name + "_beside_reader", .histogram = recorder.behind_event()});
   add_percentiles(run.latencies.back(), run.metrics);
 }
@@ -151,83 +150,137 @@ void check_delivery(const ProducerLoad& producers, const ConsumerLoad& consumers
     run.failures.push_back("a consumer: " + consumers.first_error());
 }
 
+class StreamMeasurement {
+ public:
+  StreamMeasurement(const StreamTarget& target, const LoadShape& shape, const StreamScript& script,
+                    Run& run)
+      : target_(target),
+        shape_(shape),
+        script_(script),
+        run_(run),
+        load_{.brokers = target.brokers, .topic = target.topic, .load = next_load()},
+        times_{.start = begun_ + seconds_as_time(script.warmup_seconds + kConnectSeconds),
+               .event = SteadyClock::time_point::max(),
+               .end = {}} {
+    times_.end = times_.start + seconds_as_time(script.seconds);
+    if (script.has_cold_reader) times_.event = times_.start + seconds_as_time(script.seconds / 2);
+  }
+
+  Result<void> start();
+  // Until the time is over, or somebody wants it to end, or the broker has.
+  Result<void> watch(const KeepGoing& keeps_going);
+  void finish();
+
+ private:
+  Result<void> let_readers_join();
+
+  const StreamTarget& target_;
+  const LoadShape& shape_;
+  const StreamScript& script_;
+  Run& run_;
+  SteadyClock::time_point begun_ = SteadyClock::now();
+  LoadTarget load_;
+  LoadTimes times_;
+  Meters before_;
+  SteadyClock::time_point readers_since_;
+  std::unique_ptr<ConsumerLoad> consumers_;
+  std::optional<ResourceSampler> sampler_;
+  std::unique_ptr<ProducerLoad> producers_;
+  std::unique_ptr<ConsumerLoad> readers_;
+};
+
+Result<void> StreamMeasurement::start() {
+  Result<std::unique_ptr<ConsumerLoad>> consumers =
+      ConsumerLoad::start(load_, shape_, times_, ConsumerLoad::From::kNow);
+  if (!consumers) return Unexpected(consumers.error());
+  consumers_ = std::move(*consumers);
+  ResourceSampler::Subject subject{.directory = target_.data_directory, .zero = times_.start};
+  if (target_.broker != nullptr) subject.process = target_.broker->pid();
+  sampler_.emplace(std::move(subject));
+  Result<std::unique_ptr<ProducerLoad>> producers = ProducerLoad::start(load_, shape_, times_);
+  if (!producers) return Unexpected(producers.error());
+  producers_ = std::move(*producers);
+  before_ = Meters::read(target_);
+  return {};
+}
+
+Result<void> StreamMeasurement::let_readers_join() {
+  Result<std::unique_ptr<ConsumerLoad>> readers =
+      ConsumerLoad::start(load_, shape_, times_, ConsumerLoad::From::kBeginning);
+  if (!readers) return Unexpected(readers.error());
+  readers_ = std::move(*readers);
+  readers_since_ = SteadyClock::now();
+  run_.events.push_back(
+      {.at_s = duration<double>(readers_since_ - times_.start).count(), .what = "cold readers join"});
+  return {};
+}
+
+Result<void> StreamMeasurement::watch(const KeepGoing& keeps_going) {
+  bool is_warm = false;
+  while (SteadyClock::now() < times_.end && keeps_going(seconds_since(begun_))) {
+    std::this_thread::sleep_for(kTick);
+    const auto now = SteadyClock::now();
+    if (!is_warm && now >= times_.start) {
+      is_warm = true;
+      before_ = Meters::read(target_);
+    }
+    if (script_.has_cold_reader && !readers_ && now >= times_.event) {
+      const Result<void> joined = let_readers_join();
+      if (!joined) return joined;
+    }
+    if (target_.broker != nullptr && !target_.broker->is_alive()) {
+      return fail(ErrorCode::kIo, "the broker {}; it said: {}", target_.broker->how_it_ended(),
+                  target_.broker->last_words());
+    }
+  }
+  return {};
+}
+
+void StreamMeasurement::finish() {
+  const double reader_seconds = readers_ ? seconds_since(readers_since_) : 0;
+  const std::uint64_t reader_bytes = readers_ ? readers_->received_bytes() : 0;
+  const Meters after = Meters::read(target_);
+  run_.measured_s = std::clamp(seconds_since(times_.start), 0.0, script_.seconds);
+  readers_.reset();
+  const bool is_broker_gone = target_.broker != nullptr && !target_.broker->is_alive();
+  producers_->stop();
+  if (is_broker_gone) producers_->abandon();
+  producers_->join();
+  if (shape_.consumers > 0 && !is_broker_gone) drain(*producers_, *consumers_);
+  consumers_->stop();
+  run_.samples = sampler_->stop();
+
+  run_.messages = producers_->acknowledged_in_time();
+  run_.bytes = run_.messages * shape_.message_bytes;
+  check_acknowledgements(*producers_, run_);
+  if (shape_.consumers > 0) check_delivery(*producers_, *consumers_, run_);
+  const double per_second =
+      run_.measured_s > 0 ? static_cast<double>(run_.messages) / run_.measured_s : 0;
+  add_metric(run_, "messages_per_second", "1/s", Better::kMore, per_second);
+  add_metric(run_, "mb_per_second", "MB/s", Better::kMore,
+             per_second * static_cast<double>(shape_.message_bytes) / 1e6);
+  const bool has_event = !run_.events.empty();
+  add_latencies("produce", producers_->latencies(), has_event, run_);
+  add_latencies("consume", consumers_->latencies(), has_event, run_);
+  if (reader_seconds > 0) {
+    add_metric(run_, "reader_mb_per_second", "MB/s", Better::kMore,
+               static_cast<double>(reader_bytes) / 1e6 / reader_seconds);
+  }
+  add_cpu(before_, after, target_, static_cast<double>(run_.bytes) / 1e9, run_);
+  add_memory(run_);
+  add_stages(producers_->stages(), before_, after, run_);
+}
+
 }  // namespace
 
 void measure_stream(const StreamTarget& target, const LoadShape& shape, const StreamScript& script,
                     const KeepGoing& keeps_going, Run& run) {
-  const auto begun = SteadyClock::now();
-  LoadTimes times{.start = begun + seconds_as_time(script.warmup_seconds + kConnectSeconds),
-                  .event = SteadyClock::time_point::max(),
-                  .end = {}};
-  times.end = times.start + seconds_as_time(script.seconds);
-  if (script.has_cold_reader) times.event = times.start + seconds_as_time(script.seconds / 2);
-
-  const LoadTarget load{.brokers = target.brokers, .topic = target.topic, .load = next_load()};
-  Result<std::unique_ptr<ConsumerLoad>> consumers =
-      ConsumerLoad::start(load, shape, times, ConsumerLoad::From::kNow);
-  if (!consumers) return run.failures.push_back(consumers.error().message());
-  ResourceSampler::Subject subject{.directory = target.data_directory, .zero = times.start};
-  if (target.broker != nullptr) subject.process = target.broker->pid();
-  ResourceSampler sampler(std::move(subject));
-  Result<std::unique_ptr<ProducerLoad>> producers = ProducerLoad::start(load, shape, times);
-  if (!producers) return run.failures.push_back(producers.error().message());
-
-  Meters before = Meters::read(target);
-  bool is_warm = false;
-  std::unique_ptr<ConsumerLoad> reader;
-  SteadyClock::time_point reader_since;
-  while (SteadyClock::now() < times.end) {
-    std::this_thread::sleep_for(kTick);
-    const auto now = SteadyClock::now();
-    if (!is_warm && now >= times.start) {
-      is_warm = true;
-      before = Meters::read(target);
-    }
-    if (script.has_cold_reader && !reader && now >= times.event) {
-      Result<std::unique_ptr<ConsumerLoad>> started =
-          ConsumerLoad::start(load, shape, times, ConsumerLoad::From::kBeginning);
-      if (!started) return run.failures.push_back(started.error().message());
-      reader = std::move(*started);
-      reader_since = SteadyClock::now();
-      run.events.push_back({.at_s = duration<double>(reader_since - times.start).count(),
-                            .what = "a cold reader joins"});
-    }
-    if (target.broker != nullptr && !target.broker->is_alive()) {
-      run.failures.push_back(fmt::format("the broker {}; it said: {}", target.broker->how_it_ended(),
-                                         target.broker->last_words()));
-      break;
-    }
-    if (!keeps_going(seconds_since(begun))) break;
-  }
-  const double reader_seconds = reader ? seconds_since(reader_since) : 0;
-  const std::uint64_t reader_bytes = reader ? reader->received_bytes() : 0;
-  const Meters after = Meters::read(target);
-  run.measured_s = std::clamp(seconds_since(times.start), 0.0, script.seconds);
-  reader.reset();
-  (*producers)->stop();
-  (*producers)->join();
-  if (shape.consumers > 0) drain(**producers, **consumers);
-  (*consumers)->stop();
-  run.samples = sampler.stop();
-
-  run.messages = (*producers)->acknowledged_in_time();
-  run.bytes = run.messages * shape.message_bytes;
-  check_acknowledgements(**producers, run);
-  if (shape.consumers > 0) check_delivery(**producers, **consumers, run);
-  const double per_second = run.measured_s > 0 ? static_cast<double>(run.messages) / run.measured_s : 0;
-  add_metric(run, "messages_per_second", "1/s", Better::kMore, per_second);
-  add_metric(run, "mb_per_second", "MB/s", Better::kMore,
-             per_second * static_cast<double>(shape.message_bytes) / 1e6);
-  const Event* const event = run.events.empty() ? nullptr : run.events.data();
-  add_latencies("produce", (*producers)->latencies(), event, run);
-  add_latencies("consume", (*consumers)->latencies(), event, run);
-  if (reader_seconds > 0) {
-    add_metric(run, "reader_mb_per_second", "MB/s", Better::kMore,
-               static_cast<double>(reader_bytes) / 1e6 / reader_seconds);
-  }
-  add_cpu(before, after, target, static_cast<double>(run.bytes) / 1e9, run);
-  add_memory(run);
-  add_stages((*producers)->stages(), before, after, run);
+  StreamMeasurement measurement(target, shape, script, run);
+  Result<void> step = measurement.start();
+  if (!step) return run.failures.push_back(step.error().message());
+  step = measurement.watch(keeps_going);
+  if (!step) run.failures.push_back(step.error().message());
+  measurement.finish();
 }
 
 Result<void> write_backlog(const StreamTarget& target, const LoadShape& shape, std::uint64_t bytes,

@@ -4,16 +4,19 @@ already, and what is left behind.
 """
 
 import json
+import os
 import signal
 import subprocess
 import time
 import unittest
+from pathlib import Path
 
 import harness
 
 PENSTOCK = harness.bin_dir() / "penstock"
-SMALL = ["--seconds", "1", "--warmup", "0.5", "--rate", "500", "--producers", "2", "--consumers", "2",
+SMALL = ["--warmup", "0.5", "--rate", "500", "--producers", "2", "--consumers", "2",
          "--partitions", "2", "--no-client-limit"]
+SHORT = [*SMALL, "--seconds", "1"]
 
 
 def bench(*words, timeout_s=240):
@@ -43,8 +46,8 @@ class Bench(harness.WorkspaceTestCase):
         self.assert_nothing_left("disk.json", "disk.html", "hgrm")
 
     def test_stream_in_each_mode(self):
-        ran = bench("stream", "--dir", self.path, *SMALL, "--repeats", 2, "--scenario", "steady", "--scenario", "backfill",
-                    "--backlog", "16MiB", "--json", self.path / "stream.json")
+        ran = bench("stream", "--dir", self.path, *SHORT, "--repeats", 2, "--scenario", "steady", "--scenario",
+                    "backfill", "--backlog", "16MiB", "--json", self.path / "stream.json")
         self.assertEqual(ran.returncode, 0, ran.stdout + ran.stderr)
         results = json.loads((self.path / "stream.json").read_text())
         modes = {run["target"] for run in results["runs"]}
@@ -67,7 +70,7 @@ class Bench(harness.WorkspaceTestCase):
     def test_a_broker_that_runs_already(self):
         server = self.workspace.server()
         server.start()
-        ran = bench("stream", "--brokers", server.address, *SMALL, "--repeats", 1, "--json", self.path / "stream.json")
+        ran = bench("stream", "--brokers", server.address, *SHORT, "--repeats", 1, "--json", self.path / "stream.json")
         self.assertEqual(ran.returncode, 0, ran.stdout + ran.stderr)
         results = json.loads((self.path / "stream.json").read_text())
         self.assertEqual({run["target"] for run in results["runs"]}, {server.address})
@@ -75,12 +78,26 @@ class Bench(harness.WorkspaceTestCase):
         self.assertNotIn(b"penstock-bench", topics)
 
     def test_a_broker_that_is_not_there_is_reported_as_failed(self):
-        ran = bench("stream", "--brokers", "127.0.0.1:1", *SMALL, "--repeats", "1")
+        ran = bench("stream", "--brokers", "127.0.0.1:1", *SHORT, "--repeats", "1")
         self.assertEqual(ran.returncode, 1)
         self.assertIn("FAILED", ran.stdout)
 
+    def test_a_broker_that_dies_has_failed_and_is_not_fast(self):
+        process = subprocess.Popen([PENSTOCK, "bench", "stream", "--dir", self.path, *SMALL, "--seconds", "20",
+                                    "--repeats", "1", "--mode", "buffered"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        children = f"/proc/{process.pid}/task/{process.pid}/children"
+        broker = harness.wait_until(lambda: Path(children).read_text().split(), 30, "the broker's process")[0]
+        time.sleep(4)
+        os.kill(int(broker), signal.SIGKILL)
+        out, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 1, err)
+        self.assertIn("FAILED  buffered, repeat 1: the broker was ended by signal 9", out)
+        self.assertNotIn("produce p50", out)
+        self.assert_nothing_left()
+
     def test_an_interruption_prints_what_was_measured(self):
-        process = subprocess.Popen([PENSTOCK, "bench", "stream", "--dir", self.path, *SMALL, "--repeats", "50"],
+        process = subprocess.Popen([PENSTOCK, "bench", "stream", "--dir", self.path, *SHORT, "--repeats", "50"],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         time.sleep(8)
         process.send_signal(signal.SIGINT)

@@ -78,8 +78,9 @@ class ImageMaker:
     Cuts come in ascending order: what is durable is applied once.
     """
 
-    def __init__(self, log, device_bytes, durable_path, base=None):
+    def __init__(self, log, device_bytes, durable_path, base=None, sector_bytes=SECTOR_BYTES):
         self.log = log
+        self.sector_bytes = sector_bytes  # what a torn write is torn into
         self.durable_path = durable_path
         make_device(durable_path, device_bytes, base)
         self.durable = open(durable_path, "r+b")
@@ -93,6 +94,14 @@ class ImageMaker:
             write = self.log.writes[self.applied]
             os.pwrite(self.durable.fileno(), self.log.data(write), write.offset)
             self.applied += 1
+
+    def pieces(self, write):
+        """(begin, end) of the parts of a torn write: those that lie in one sector each."""
+        begin = 0
+        while begin < write.size:
+            end = min(write.size, begin + self.sector_bytes - (write.offset + begin) % self.sector_bytes)
+            yield begin, end
+            begin = end
 
     def make(self, path, cut, random, keep=(0.0, 0.5, 1.0)):
         """Writes an image of a cut at `cut`: (unflushed writes, how many of them are on it whole or in part)."""
@@ -110,7 +119,7 @@ class ImageMaker:
                 kept += 1
                 data = self.log.data(write)
                 torn = random.random() < 0.3
-                for at in range(0, write.size, SECTOR_BYTES if torn else max(write.size, 1)):
+                for begin, end in self.pieces(write) if torn else [(0, write.size)]:
                     if not torn or random.random() < 0.5:
-                        os.pwrite(image.fileno(), data[at:at + SECTOR_BYTES] if torn else data, write.offset + at)
+                        os.pwrite(image.fileno(), data[begin:end], write.offset + begin)
         return unflushed, kept

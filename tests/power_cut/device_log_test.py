@@ -32,10 +32,10 @@ class ImageTest(unittest.TestCase):
         path.write_bytes(self.log_bytes)
         return DeviceLog(path)
 
-    def images(self, cut, count=50, base=None):
+    def images(self, cut, count=50, base=None, **how):
         """The sectors' bytes, one list for each image; every sector is all of one byte."""
         image_path = self.directory / "image"
-        maker = ImageMaker(self.log(), DEVICE_BYTES, self.directory / "durable", base)
+        maker = ImageMaker(self.log(), DEVICE_BYTES, self.directory / "durable", base, **how)
         self.addCleanup(maker.close)
         made = []
         for seed in range(count):
@@ -87,6 +87,12 @@ class ImageTest(unittest.TestCase):
         later_without_earlier = [image for image in images
                                  if set(self.block(image, 0)) == {0} and 1 in self.block(image, 1)]
         self.assertTrue(later_without_earlier, "writes were kept in order only")
+
+    def test_a_device_with_blocks_of_4096_bytes_tears_none(self):
+        cut = max(self.write(block, 1) for block in range(BLOCKS))
+        seen = {frozenset(self.block(image, block))
+                for image in self.images(cut, sector_bytes=BLOCK_BYTES) for block in range(BLOCKS)}
+        self.assertEqual(seen, {frozenset({0}), frozenset({1})})
 
     def test_an_image_begins_as_the_device_did(self):
         base = self.directory / "base"

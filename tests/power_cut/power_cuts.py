@@ -35,6 +35,10 @@ import mounts
 from device_log import DeviceLog, ImageMaker, make_device
 
 DEVICE_MIB = 512
+# XFS writes its directory blocks of 4 KiB in place and reads them before it replays its log: it does not mount when one
+# of them is torn ("Metadata CRC error", Linux 6.18). So there the device writes blocks of 4 KiB wholly or not at all, as
+# disks with such physical blocks do.
+SECTOR_BYTES = {"ext4": 512, "xfs": 4096}
 FLUSH_MS = 2
 
 
@@ -185,7 +189,8 @@ class PowerCuts:
 
     @contextlib.contextmanager
     def image_maker(self):
-        maker = ImageMaker(self.log, DEVICE_MIB << 20, self.workspace.path / "durable", self.base)
+        maker = ImageMaker(self.log, DEVICE_MIB << 20, self.workspace.path / "durable", self.base,
+                           SECTOR_BYTES[self.file_system])
         try:
             yield maker
         finally:

@@ -412,7 +412,7 @@ def main():
     parser.add_argument("--json", type=Path, action="append", default=[])
     parser.add_argument("--uplot", type=Path, help="node_modules/uplot: make reports of the samples")
     parser.add_argument("--program", type=Path, help="let it write a report in --work-dir")
-    parser.add_argument("--work-dir", type=Path, help="on a real file system; default: the system's temporary directory")
+    parser.add_argument("--work-dir", type=Path, help="for what is made here; --program's on a real file system")
     parser.add_argument("--artefacts", type=Path, help="keep screenshots and print here")
     parser.add_argument("--self-test", action="store_true")
     options = parser.parse_args()
