@@ -1,7 +1,6 @@
 #include "benchmark/broker_process.h"
 
 #include <fmt/format.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -11,13 +10,14 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <thread>
 #include <utility>
 
+#include "base/units.h"
 #include "benchmark/memory_cgroup.h"
 
 namespace penstock::benchmark {
@@ -29,7 +29,7 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr std::chrono::seconds kStartTimeout{120};  // a recovery may be long
 constexpr std::chrono::seconds kStopTimeout{30};
 constexpr std::chrono::milliseconds kLookAgain{10};
-constexpr std::size_t kBannerBytesMax = 64 * 1024;
+constexpr std::size_t kBannerBytesMax = 64 * kKiB;
 constexpr std::size_t kLastWordsBytes = 2000;
 constexpr std::string_view kReadyWords = "listening on ";
 constexpr std::string_view kAdminWords = "admin: http://";
@@ -114,11 +114,11 @@ Result<void> BrokerProcess::launch() {
   words.insert(words.end(), options_.flags.begin(), options_.flags.end());
   // A file of memory: unlike a pipe, it never makes the server wait for somebody who reads.
   output_ = ::memfd_create("penstock serve", MFD_CLOEXEC);
-  if (output_ < 0) return fail(ErrorCode::kIo, "make a file of memory: {}", std::strerror(errno));
+  if (output_ < 0) return Unexpected(Error::from_errno(errno, "make a file of memory"));
   const pid_t parent = ::getpid();
   pid_ = ::fork();
   if (pid_ == 0) become(options_, words, parent, output_);
-  if (pid_ < 0) return fail(ErrorCode::kIo, "start {}: {}", options_.program, std::strerror(errno));
+  if (pid_ < 0) return Unexpected(Error::from_errno(errno, "start " + options_.program));
   return wait_until_ready();
 }
 

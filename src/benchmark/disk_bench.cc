@@ -223,7 +223,7 @@ Result<void> DiskBench::fill_file() {
   keeper_ = std::move(*keeper);
   Result<std::unique_ptr<File>> file = open_in(*disks_.front(), keeper_);
   if (!file) return Unexpected(file.error());
-  const Result<void> filled = scheduler_->run(fill(**file, piece_, file_bytes_, control_));
+  Result<void> filled = scheduler_->run(fill(**file, piece_, file_bytes_, control_));
   if (!filled) return filled;
   if (raw_ring_ && report_.direct.works()) {
     raw_file_ = Descriptor(::open(path_of_descriptor(keeper_).c_str(), O_RDWR | O_DIRECT | O_CLOEXEC));

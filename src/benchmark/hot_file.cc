@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -11,7 +10,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
+#include <csignal>
+#include <cstdio>
 #include <filesystem>
 #include <thread>
 #include <utility>
@@ -70,7 +70,7 @@ int touch_hot_file(const std::string& path, std::uint64_t size_bytes) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   void* const mapped = ::mmap(nullptr, size_bytes, PROT_READ, MAP_SHARED, file.get(), 0);
   if (mapped == MAP_FAILED) {
-    fmt::print(stderr, "cannot map {}: {}\n", path, std::strerror(errno));
+    fmt::print(stderr, "{}\n", Error::from_errno(errno, "map " + path).message());
     return 1;
   }
   auto* const memory = static_cast<std::byte*>(mapped);

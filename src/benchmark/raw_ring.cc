@@ -15,7 +15,7 @@ Result<RawRing> RawRing::create(unsigned depth_max) {
   RawRing ring;
   const int error = io_uring_queue_init(depth_max, &ring.ring_,
                                         IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
-  if (error != 0) return fail(ErrorCode::kNotSupported, "io_uring: {}", std::strerror(-error));
+  if (error != 0) return Unexpected(Error::from_errno(-error, "set up an io_uring"));
   ring.is_open_ = true;
   return ring;
 }

@@ -31,7 +31,7 @@ struct Throughput {
 
 class RawRing {
  public:
-  // Errors: kNotSupported, where io_uring is not granted.
+  // Errors: the system's, where io_uring is not granted.
   static Result<RawRing> create(unsigned depth_max);
   RawRing(RawRing&& other) noexcept : ring_(other.ring_), is_open_(other.is_open_) {
     other.is_open_ = false;

@@ -108,7 +108,7 @@ Result<RdkafkaClient> make_client(rd_kafka_type_t type, RdkafkaConf conf) {
   // Takes the configuration only if it succeeds.
   RdkafkaClient client(rd_kafka_new(type, conf.get(), error.data(), error.size()));
   if (!client) return fail(ErrorCode::kInvalidArgument, "make a Kafka client: {}", error.data());
-  (void)conf.release();
+  [[maybe_unused]] rd_kafka_conf_t* const taken = conf.release();
   return client;
 }
 
@@ -132,7 +132,7 @@ Result<void> create_topic(const std::string& brokers, const std::string& topic, 
   if (!answer) return Unexpected(answer.error());
   std::size_t count = 0;
   const auto* result = rd_kafka_event_CreateTopics_result(answer->get());
-  const Result<void> checked =
+  Result<void> checked =
       check_topics(rd_kafka_CreateTopics_result_topics(result, &count), count, doing);
   if (!checked) return checked;
   return wait_until_led(client->get(), topic, partitions);

@@ -14,10 +14,6 @@
 #include "base/units.h"
 #include "disk/descriptor.h"
 
-#ifndef __NR_cachestat
-#define __NR_cachestat 451  // Linux 6.5; newer than Debian 12's headers
-#endif
-
 namespace penstock::benchmark {
 
 namespace {
@@ -26,6 +22,9 @@ constexpr std::chrono::milliseconds kInterval{500};
 // More samples than a run of many hours has; then there are no new ones.
 constexpr std::size_t kSamplesMax = 200'000;
 constexpr std::uint64_t kBytesPerKb = 1024;
+
+// cachestat's number, on every architecture; newer than Debian 12's headers.
+constexpr long kCacheStatCall = 451;
 
 // As <linux/mman.h> has them since Linux 6.5.
 struct CacheStatRange {
@@ -100,7 +99,7 @@ std::optional<std::uint64_t> page_cache_bytes_of(const std::string& directory) {
   for_each_file(directory, [&](int fd) {
     CacheStatRange range;
     CacheStat stat;
-    is_known = ::syscall(__NR_cachestat, fd, &range, &stat, 0U) == 0;
+    is_known = ::syscall(kCacheStatCall, fd, &range, &stat, 0U) == 0;
     pages += stat.cached;
     return is_known;
   });

@@ -396,12 +396,12 @@ Result<Results> StreamBench::run() {
 }  // namespace
 
 const std::vector<Scenario>& stream_scenarios() {
-  static const std::vector<Scenario> kAll = [] {
-    std::vector<Scenario> all;
-    for (const Setting& setting : kSettings) all.push_back({setting.name, setting.meaning});
-    return all;
+  static const std::vector<Scenario> all = [] {
+    std::vector<Scenario> scenarios;
+    for (const Setting& setting : kSettings) scenarios.push_back({setting.name, setting.meaning});
+    return scenarios;
   }();
-  return kAll;
+  return all;
 }
 
 Result<Results> run_stream(const StreamPlan& plan, const RunControl& control) {
