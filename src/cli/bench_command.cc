@@ -128,6 +128,23 @@ std::pair<std::string, std::string> split_setting(const std::string& text) {
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
+// "all", the name of one, or that of a family: "pressure" is "pressure 0.5x" and the others.
+Result<std::vector<std::string>> expand_scenarios(const std::vector<std::string>& names) {
+  std::vector<std::string> expanded;
+  for (const std::string& name : names) {
+    const std::size_t before = expanded.size();
+    for (const benchmark::Scenario& known : benchmark::stream_scenarios()) {
+      const bool is_of_family = std::string_view(known.name).starts_with(name + " ");
+      if (name == "all" || name == known.name || is_of_family) expanded.emplace_back(known.name);
+    }
+    if (expanded.size() == before) {
+      return fail(ErrorCode::kInvalidArgument,
+                  "--scenario '{}': `penstock bench stream --help` lists them", name);
+    }
+  }
+  return expanded;
+}
+
 Result<void> complete_plan(StreamOptions& options) {
   benchmark::StreamPlan& plan = options.plan;
   const Result<std::uint64_t> message_bytes = parse_size(options.message_size);
@@ -146,19 +163,9 @@ Result<void> complete_plan(StreamOptions& options) {
     if (text == "uncached") plan.modes.push_back(IoMode::kUncached);
     if (text == "buffered") plan.modes.push_back(IoMode::kBuffered);
   }
-  std::vector<std::string> scenarios;
-  for (const std::string& name : plan.scenarios) {
-    const bool is_known =
-        name == "all" || std::ranges::any_of(benchmark::stream_scenarios(), [&](const auto& known) {
-          return std::string_view(known.name).starts_with(name);
-        });
-    if (!is_known) return fail(ErrorCode::kInvalidArgument, "--scenario {}: `--help` lists them", name);
-    for (const benchmark::Scenario& known : benchmark::stream_scenarios()) {
-      const bool is_of_family = std::string_view(known.name).starts_with(name + " ");
-      if (name == "all" || name == known.name || is_of_family) scenarios.emplace_back(known.name);
-    }
-  }
-  plan.scenarios = std::move(scenarios);
+  const Result<std::vector<std::string>> scenarios = expand_scenarios(plan.scenarios);
+  if (!scenarios) return Unexpected(scenarios.error());
+  plan.scenarios = *scenarios;
   for (const std::string& text : options.topic_settings)
     plan.topic_settings.push_back(split_setting(text));
   for (const std::string& text : options.client_settings)
@@ -276,7 +283,9 @@ void add_load_options(CLI::App& stream, StreamOptions& options) {
   stream.add_option("--partitions", plan.shape.partitions, "1 to 10000; default 8")
       ->type_name("N")
       ->check(CLI::Range(1, 10'000));
-  stream.add_option("--message-size", options.message_size, "48 bytes to 64MiB; default 1KiB")
+  stream
+      .add_option("--message-size", options.message_size,
+                  fmt::format("{} bytes to 64MiB; default 1KiB", benchmark::kMessageBytesMin))
       ->type_name("SIZE");
   stream.add_option("--batch", plan.shape.batch, "Messages that are due at the same moment; default 1")
       ->type_name("N")

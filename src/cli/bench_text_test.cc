@@ -115,6 +115,8 @@ TEST(BenchCommand, NamesWhatIsWrongWithAFlag) {
   const Captured scenario = run_captured({"bench", "stream", "--scenario", "nonsense"});
   EXPECT_EQ(scenario.exit_code, kUsage);
   EXPECT_THAT(scenario.err, HasSubstr("nonsense"));
+  EXPECT_EQ(run_captured({"bench", "stream", "--scenario", "st"}).exit_code, kUsage);
+  EXPECT_EQ(run_captured({"bench", "stream", "--scenario", ""}).exit_code, kUsage);
   const Captured pressure =
       run_captured({"bench", "stream", "--scenario", "pressure", "--brokers", "127.0.0.1:1"});
   EXPECT_EQ(pressure.exit_code, kUsage);
