@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <map>
-#include <span>
 
 #include "benchmark/load.h"
 #include "benchmark/message_row.h"

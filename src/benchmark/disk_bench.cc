@@ -12,6 +12,7 @@
 #include "benchmark/machine.h"
 #include "benchmark/raw_ring.h"
 #include "disk/disk_stack.h"
+#include "disk/measurement.h"
 #include "disk/nameless_file.h"
 #include "penstock/probe.h"
 #include "task/join.h"
@@ -41,15 +42,6 @@ constexpr Subject kSubjects[] = {
     {Kind::kPrewritten, "durable write of 4 KiB, prewritten space"},
     {Kind::kRead, "random read of 4 KiB"},
 };
-
-SharedSlice incompressible(std::uint64_t bytes) {
-  AlignedBuffer buffer(bytes);
-  Random random(kSeed);
-  for (std::size_t at = 0; at < bytes; at += sizeof(std::uint64_t)) {
-    store_le<std::uint64_t>(buffer.span(), at, random.next());
-  }
-  return std::move(buffer).freeze(bytes);
-}
 
 // Places for operations of one size in a file: one behind the other, or anywhere.
 struct Places {
@@ -165,7 +157,7 @@ class DiskBench {
   std::vector<IoMode> modes_;  // the best first
   std::uint64_t file_bytes_ = 0;
   std::size_t slices_done_ = 0;
-  SharedSlice piece_ = incompressible(kFillBytes);
+  SharedSlice piece_ = incompressible(kFillBytes, kSeed);
   SystemClock clock_;
   // In the order of their lives.
   std::unique_ptr<DiskStack> stack_;

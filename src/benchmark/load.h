@@ -8,6 +8,7 @@
 // thread; counters from any.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -37,6 +38,13 @@ struct LoadShape {
   int linger_ms = 0;
   RdkafkaSettings client_settings{};  // more of librdkafka's, for all clients
 };
+
+// The largest batch that a broker has to take for messages of a size: Kafka's default, or more.
+inline std::uint64_t batch_bytes_max(std::size_t message_bytes) {
+  constexpr std::uint64_t kDefault = 1'000'000;
+  constexpr std::uint64_t kHeadersBytes = 4096;
+  return std::max<std::uint64_t>(kDefault, message_bytes + kHeadersBytes);
+}
 
 // What a load is measured by. Before `start` is warm-up.
 struct LoadTimes {

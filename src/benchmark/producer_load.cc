@@ -5,11 +5,10 @@
 #include <algorithm>
 #include <mutex>
 #include <nlohmann/json.hpp>
-#include <span>
 
-#include "base/random.h"
 #include "benchmark/load.h"
 #include "benchmark/message_stamp.h"
+#include "disk/measurement.h"
 
 namespace penstock::benchmark {
 
@@ -32,11 +31,10 @@ struct RunningMean {
   double value() const { return count > 0 ? sum / count : 0; }
 };
 
-std::vector<std::byte> incompressible(std::size_t bytes, std::uint64_t seed) {
-  std::vector<std::byte> filling(bytes);
-  Random random(seed);
-  for (std::byte& byte : filling) byte = static_cast<std::byte>(random.next() & 0xFF);
-  return filling;
+std::vector<std::byte> filling_of(std::size_t bytes, std::uint64_t seed) {
+  const SharedSlice filling = incompressible(align_up(bytes, sizeof(std::uint64_t)), seed);
+  const ByteView view = filling.view().first(bytes);
+  return {view.begin(), view.end()};
 }
 
 }  // namespace
@@ -56,8 +54,7 @@ struct ProducerLoad::Producer {
 
   void count(const rd_kafka_message_t& delivered) {
     if (delivered.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      if (failed.fetch_add(1) == 0) first_error = rd_kafka_err2str(delivered.err);
-      return;
+      return fail(1, rd_kafka_err2str(delivered.err));
     }
     const auto now = SteadyClock::now();
     const std::optional<MessageStamp> stamp = stamp_of(delivered.payload, delivered.len);
@@ -77,7 +74,14 @@ struct ProducerLoad::Producer {
       }
     }
     const auto left = static_cast<std::uint64_t>(rd_kafka_outq_len(client.get()));
-    if (left > 0 && failed.fetch_add(left) == 0) first_error = "no acknowledgement came";
+    if (left > 0) fail(left, "no acknowledgement came");
+  }
+
+  // By either thread.
+  void fail(std::uint64_t count, std::string_view why) {
+    const std::lock_guard lock(error_mutex);
+    if (first_error.empty()) first_error = why;
+    failed += count;
   }
 
   void take_stats(std::string_view text) {
@@ -106,6 +110,7 @@ struct ProducerLoad::Producer {
   LatencyRecorder latencies;
   RunningMean queue;
   RunningMean network;
+  std::mutex error_mutex;
   std::string first_error;
   RdkafkaClient client;
   RdkafkaTopic topic;
@@ -128,13 +133,14 @@ Result<std::unique_ptr<ProducerLoad>> ProducerLoad::start(const LoadTarget& targ
       {"queue.buffering.max.messages",
        std::to_string(shape.rate ? 1'000'000 : std::max(shape.window, shape.batch))},
       {"statistics.interval.ms", "1000"},
+      {"message.max.bytes", std::to_string(batch_bytes_max(shape.message_bytes))},
   };
   settings.insert(settings.end(), shape.client_settings.begin(), shape.client_settings.end());
   for (int i = 0; i < shape.producers; ++i) {
     auto producer = std::make_unique<Producer>(times);
     producer->number = static_cast<std::uint32_t>(i);
     producer->load = target.load;
-    producer->message = incompressible(shape.message_bytes, target.load + producer->number);
+    producer->message = filling_of(shape.message_bytes, target.load + producer->number);
     producer->next_sequence.resize(static_cast<std::size_t>(shape.partitions));
     Result<RdkafkaConf> conf = make_conf(settings);
     if (!conf) return Unexpected(conf.error());
@@ -215,10 +221,8 @@ void ProducerLoad::send_batch(Producer& producer, const LoadShape& shape, std::u
                             RD_KAFKA_MSG_F_COPY, producer.message.data(), producer.message.size(),
                             nullptr, 0, nullptr) != 0) {
       // The window is full. What waits for room keeps the time that it was meant for.
-      if (rd_kafka_last_error() != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
-        producer.failed.fetch_add(1);
-        return;
-      }
+      const rd_kafka_resp_err_t error = rd_kafka_last_error();
+      if (error != RD_KAFKA_RESP_ERR__QUEUE_FULL) return producer.fail(1, rd_kafka_err2str(error));
       if (is_stopped) return;
       std::this_thread::sleep_for(kRoomAgain);
     }

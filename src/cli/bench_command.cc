@@ -17,6 +17,7 @@
 #include "cli/bench_text.h"
 #include "cli/exit_code.h"
 #include "cli/interrupt.h"
+#include "cli/name_value.h"
 #include "server/version.h"
 
 namespace penstock::cli {
@@ -122,12 +123,6 @@ int run_disk(DiskOptions& options, Console& console) {
   return finish(results, options.output, interrupt, console);
 }
 
-// NAME=VALUE; the check of the flag has seen to it that there is a sign.
-std::pair<std::string, std::string> split_setting(const std::string& text) {
-  const std::size_t equals = text.find('=');
-  return {text.substr(0, equals), text.substr(equals + 1)};
-}
-
 // "all", the name of one, or that of a family: "pressure" is "pressure 0.5x" and the others.
 Result<std::vector<std::string>> expand_scenarios(const std::vector<std::string>& names) {
   std::vector<std::string> expanded;
@@ -167,9 +162,9 @@ Result<void> complete_plan(StreamOptions& options) {
   if (!scenarios) return Unexpected(scenarios.error());
   plan.scenarios = *scenarios;
   for (const std::string& text : options.topic_settings)
-    plan.topic_settings.push_back(split_setting(text));
+    plan.topic_settings.push_back(split_name_value(text));
   for (const std::string& text : options.client_settings)
-    plan.shape.client_settings.push_back(split_setting(text));
+    plan.shape.client_settings.push_back(split_name_value(text));
   for (const std::string& text : options.serve_settings) {
     plan.serve_flags.emplace_back("--set");
     plan.serve_flags.push_back(text);
@@ -219,11 +214,6 @@ int run_compare(const CompareFiles& files, Console& console) {
                 count(benchmark::Verdict::kBetter), worse, count(benchmark::Verdict::kSame),
                 files.threshold_percent, count(benchmark::Verdict::kUndecided));
   return worse > 0 ? kDamage : kSuccess;
-}
-
-std::string check_setting(const std::string& text) {
-  const std::size_t equals = text.find('=');
-  return equals == 0 || equals == std::string::npos ? fmt::format("'{}' is not NAME=VALUE", text) : "";
 }
 
 void add_disk(CLI::App& bench, Console& console, int& exit_code) {
@@ -295,7 +285,7 @@ void add_load_options(CLI::App& stream, StreamOptions& options) {
       ->check(CLI::Range(0, 60'000));
   stream.add_option("-X", options.client_settings, "A setting of librdkafka, for all clients")
       ->type_name("NAME=VALUE")
-      ->check(CLI::Validator(check_setting, ""));
+      ->check(check_name_value);
 }
 
 void add_target_options(CLI::App& stream, StreamOptions& options) {
@@ -320,10 +310,10 @@ void add_target_options(CLI::App& stream, StreamOptions& options) {
       ->check(CLI::IsMember({"sync", "batch"}));
   stream.add_option("--topic-config", options.topic_settings, "A setting of the topics")
       ->type_name("NAME=VALUE")
-      ->check(CLI::Validator(check_setting, ""));
+      ->check(check_name_value);
   stream.add_option("--set", options.serve_settings, "A configuration key of its own brokers")
       ->type_name("KEY=VALUE")
-      ->check(CLI::Validator(check_setting, ""));
+      ->check(check_name_value);
 }
 
 void add_stream(CLI::App& bench, Console& console, int& exit_code) {

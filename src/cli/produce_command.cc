@@ -8,6 +8,7 @@
 #include "cli/broker_options.h"
 #include "cli/exit_code.h"
 #include "cli/message_input.h"
+#include "cli/name_value.h"
 #include "cli/producer.h"
 #include "cli/text.h"
 #include "kafka/compression.h"
@@ -74,11 +75,6 @@ std::function<std::string(const std::string&)> checked_by(Result<T> (*parse)(con
 Result<Duration> parse_linger(const std::string& text) { return server::parse_duration(text); }
 Result<kafka::Compression> parse_codec(const std::string& text) {
   return kafka::parse_compression(text);
-}
-
-std::string check_header(const std::string& text) {
-  const std::size_t equals = text.find('=');
-  return equals == std::string::npos || equals == 0 ? fmt::format("'{}' is not NAME=VALUE", text) : "";
 }
 
 std::vector<kafka::RecordHeaderView> to_headers(const std::vector<std::string>& texts) {
@@ -296,7 +292,7 @@ void add_message_options(CLI::App& command, ProduceOptions& options) {
       .add_option("--header,-H", options.headers,
                   "A header of every message; may be given several times")
       ->type_name("NAME=VALUE")
-      ->check(check_header);
+      ->check(check_name_value);
   command
       .add_option("--partition", options.partition,
                   "For all messages; else keys decide, as with the Java client (murmur2)")

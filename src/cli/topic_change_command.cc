@@ -4,6 +4,7 @@
 
 #include "cli/broker_options.h"
 #include "cli/exit_code.h"
+#include "cli/name_value.h"
 #include "cli/text.h"
 
 namespace penstock::cli {
@@ -24,11 +25,6 @@ struct ChangeOptions {
 };
 
 // For CLI11: an empty string when the text is right.
-std::string check_setting(const std::string& text) {
-  const std::size_t equals = text.find('=');
-  return equals == std::string::npos || equals == 0 ? fmt::format("'{}' is not NAME=VALUE", text) : "";
-}
-
 std::string check_name(const std::string& text) {
   return text.empty() || text.contains('=') ? fmt::format("'{}' is not a setting's name", text) : "";
 }
@@ -41,9 +37,8 @@ Result<KafkaClient::TopicEdits> read_edits(const ChangeOptions& options) {
     return {};
   };
   for (const std::string& setting : options.set) {
-    const std::size_t equals = setting.find('=');
-    if (auto added = add(setting.substr(0, equals), setting.substr(equals + 1)); !added)
-      return Unexpected(added.error());
+    auto [name, value] = split_name_value(setting);
+    if (auto added = add(name, std::move(value)); !added) return Unexpected(added.error());
   }
   for (const std::string& name : options.unset)
     if (auto added = add(name, std::nullopt); !added) return Unexpected(added.error());
@@ -157,7 +152,7 @@ void add_topic_change_commands(CLI::App& topic, Console& console, int& exit_code
   CLI::App& settings = add_command(topic, config_command, config_options, console, exit_code);
   settings.add_option("--set", config_options->set, "A setting's new value; again for more")
       ->type_name("NAME=VALUE")
-      ->check(check_setting);
+      ->check(check_name_value);
   settings
       .add_option("--unset", config_options->unset,
                   "A setting that is to follow the broker's again; again for more")

@@ -5,6 +5,7 @@
 #include "cli/admin_client.h"
 #include "cli/broker_options.h"
 #include "cli/exit_code.h"
+#include "cli/name_value.h"
 #include "cli/text.h"
 #include "cli/topic_change_command.h"
 #include "server/config_values.h"
@@ -43,11 +44,6 @@ std::string joined(const std::vector<std::int32_t>& numbers) {
 }
 
 // For CLI11: an empty string when the text is right.
-std::string check_setting(const std::string& text) {
-  const std::size_t equals = text.find('=');
-  return equals == std::string::npos || equals == 0 ? fmt::format("'{}' is not NAME=VALUE", text) : "";
-}
-
 std::string check_address(const std::string& text) {
   const auto address = server::parse_address(text);
   return address ? "" : address.error().message();
@@ -64,8 +60,8 @@ Result<void> create(const TopicOptions& options, Console& console) {
   if (!client) return Unexpected(client.error());
   KafkaClient::TopicSettings settings;
   for (const std::string& setting : options.settings) {
-    const std::size_t equals = setting.find('=');
-    settings[setting.substr(0, equals)] = setting.substr(equals + 1);
+    const auto [name, value] = split_name_value(setting);
+    settings[name] = value;
   }
   const auto partitions = client->create_topic(options.name, options.partitions, settings);
   if (!partitions) return Unexpected(partitions.error());
@@ -279,7 +275,7 @@ class TopicCommand {
             "--config", options_->settings,
             "A topic setting by Kafka's name, for example retention.ms=86400000; again for more")
         ->type_name("NAME=VALUE")
-        ->check(check_setting);
+        ->check(check_name_value);
     return *this;
   }
   TopicCommand& with_partition() {

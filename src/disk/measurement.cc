@@ -20,16 +20,6 @@ constexpr std::uint64_t kSeed = 0x70656e73746f636b;
 double seconds_of(Duration time) { return std::chrono::duration<double>(time).count(); }
 float microseconds_of(Duration time) { return std::chrono::duration<float, std::micro>(time).count(); }
 
-// Bytes that no device and no file system can shrink.
-SharedSlice incompressible(std::uint64_t size_bytes) {
-  AlignedBuffer buffer(size_bytes);
-  Random random(kSeed);
-  for (std::size_t at = 0; at < size_bytes; at += sizeof(std::uint64_t)) {
-    store_le<std::uint64_t>(buffer.span(), at, random.next());
-  }
-  return std::move(buffer).freeze(size_bytes);
-}
-
 // Where the next of a row of writes goes.
 struct Row {
   std::uint64_t end_bytes = 0;
@@ -244,7 +234,7 @@ class Measuring {
   Duration share_;
   Instant next_tell_{};
   Random random_{kSeed};
-  SharedSlice piece_ = incompressible(kSequentialBytes);
+  SharedSlice piece_ = incompressible(kSequentialBytes, kSeed);
   std::uint64_t filled_bytes_ = 0;
   Measurement result_;
 };
@@ -254,6 +244,15 @@ class Measuring {
 Task<Result<Measurement>> measure_files(Scheduler& scheduler, MeasuredFiles files, MeasurePlan plan) {
   Measuring measuring(scheduler, files, std::move(plan));
   co_return co_await measuring.run();
+}
+
+SharedSlice incompressible(std::uint64_t size_bytes, std::uint64_t seed) {
+  AlignedBuffer buffer(size_bytes);
+  Random random(seed);
+  for (std::size_t at = 0; at < size_bytes; at += sizeof(std::uint64_t)) {
+    store_le<std::uint64_t>(buffer.span(), at, random.next());
+  }
+  return std::move(buffer).freeze(size_bytes);
 }
 
 double percentile(std::vector<float> samples, double share) {

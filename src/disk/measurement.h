@@ -40,6 +40,9 @@ inline constexpr std::size_t kMaxSamples = 200'000;
 // Fills in the series and throughputs of a Measurement, `seconds` and `notes`. Errors: the files'.
 Task<Result<Measurement>> measure_files(Scheduler& scheduler, MeasuredFiles files, MeasurePlan plan);
 
+// Whole 8-byte words that no device, file system or compression can shrink.
+SharedSlice incompressible(std::uint64_t size_bytes, std::uint64_t seed);
+
 // The value that `share` (0 to 1) of the samples do not exceed; 0 without samples.
 double percentile(std::vector<float> samples, double share);
 

@@ -1,0 +1,25 @@
+// NAME=VALUE, as flags take it: headers, settings.
+//
+// Threading: pure functions.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <string>
+#include <utility>
+
+namespace penstock::cli {
+
+// For CLI11: an empty string when the text is right.
+inline std::string check_name_value(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  return equals == std::string::npos || equals == 0 ? fmt::format("'{}' is not NAME=VALUE", text) : "";
+}
+
+// Of a text that check_name_value() takes.
+inline std::pair<std::string, std::string> split_name_value(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+}  // namespace penstock::cli
