@@ -170,15 +170,7 @@ class DiskBench {
 };
 
 Result<void> DiskBench::open_all() {
-  if (report_.direct.works()) modes_.push_back(IoMode::kDirect);
-  if (report_.uncached.works()) modes_.push_back(IoMode::kUncached);
-  modes_.push_back(IoMode::kBuffered);
-  const auto say_missing = [&](const Finding& finding, const char* mode) {
-    if (!finding.works())
-      results_.notes.push_back(fmt::format("mode '{}' is not here: {}", mode, finding.why));
-  };
-  say_missing(report_.direct, "direct");
-  say_missing(report_.uncached, "uncached");
+  modes_ = honoured_modes(report_, results_.notes);
   Result<std::unique_ptr<DiskStack>> stack = DiskStack::create({.mode = best_mode()});
   if (!stack) return Unexpected(stack.error());
   stack_ = std::move(*stack);

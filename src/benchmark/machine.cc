@@ -37,6 +37,20 @@ Machine machine_of(const ProbeReport& report) {
           .write_cache = report.device.write_cache};
 }
 
+std::vector<IoMode> honoured_modes(const ProbeReport& report, std::vector<std::string>& notes) {
+  std::vector<IoMode> modes;
+  const auto add_if = [&](const Finding& finding, IoMode mode) {
+    if (finding.works()) modes.push_back(mode);
+    if (!finding.works()) {
+      notes.push_back(fmt::format("mode '{}' is not here: {}", to_string(mode), finding.why));
+    }
+  };
+  add_if(report.direct, IoMode::kDirect);
+  add_if(report.uncached, IoMode::kUncached);
+  modes.push_back(IoMode::kBuffered);
+  return modes;
+}
+
 std::string utc_now() {
   const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(now)));

@@ -129,15 +129,22 @@ class StreamBench {
   const StreamPlan& plan_;
   const RunControl& control_;
   std::string directory_;
+  std::vector<IoMode> modes_ = plan_.modes;
   int topics_ = 0;
   double done_s_ = 0;
   double all_s_ = 1;
 };
 
 Result<void> StreamBench::check_plan() const {
+  const Result<RdkafkaConf> conf = make_conf(plan_.shape.client_settings);
+  if (!conf) return Unexpected(conf.error());
   for (const std::string& name : plan_.scenarios) {
     const Setting* const setting = setting_of(name);
     if (setting == nullptr) return fail(ErrorCode::kInvalidArgument, "'{}' is no scenario", name);
+    if (plan_.is_closed_loop && (setting->burst > 1 || setting->is_sweep)) {
+      return fail(ErrorCode::kInvalidArgument,
+                  "scenario '{}' is about rates, which a closed loop has not", name);
+    }
     if (setting->needs_own_broker && !has_own_brokers()) {
       return fail(ErrorCode::kInvalidArgument,
                   "scenario '{}' limits the broker's memory, so it needs brokers of its own: leave out "
@@ -158,9 +165,9 @@ std::vector<Job> StreamBench::jobs() const {
         jobs.push_back({.setting = setting, .mode = {}, .repeat = repeat});
         continue;
       }
-      for (std::size_t i = 0; i < plan_.modes.size(); ++i) {
-        const std::size_t turn = (i + static_cast<std::size_t>(repeat) - 1) % plan_.modes.size();
-        jobs.push_back({.setting = setting, .mode = plan_.modes[turn], .repeat = repeat});
+      for (std::size_t i = 0; i < modes_.size(); ++i) {
+        const std::size_t turn = (i + static_cast<std::size_t>(repeat) - 1) % modes_.size();
+        jobs.push_back({.setting = setting, .mode = modes_[turn], .repeat = repeat});
       }
     }
   }
@@ -236,8 +243,13 @@ void StreamBench::run_on(const Job& job, StreamTarget target, Run& run) {
   const std::string what =
       fmt::format("{}, {}, repeat {} of {}", run.scenario, run.target, run.repeat, plan_.repeats);
   target.topic = fmt::format("penstock-bench-{}-{}", ::getpid(), ++topics_);
-  RdkafkaSettings settings = plan_.topic_settings;
-  if (has_own_brokers()) settings.emplace_back("commit", plan_.commit);
+  RdkafkaSettings settings;
+  if (has_own_brokers()) {
+    settings = {{"commit", plan_.commit},
+                {"max.message.bytes", std::to_string(batch_bytes_max(shape.message_bytes))}};
+  }
+  // Later ones count.
+  settings.insert(settings.end(), plan_.topic_settings.begin(), plan_.topic_settings.end());
   const Result<void> created = create_topic(target.brokers, target.topic, shape.partitions, settings);
   if (!created) return run.failures.push_back(created.error().message());
   const KeepGoing keeps_going = keep_going(what);
@@ -316,9 +328,8 @@ Run StreamBench::run_job(const Job& job) {
   Run run{.scenario = job.setting->name,
           .target = job.mode ? std::string(to_string(*job.mode)) : plan_.brokers,
           .repeat = job.repeat};
-  const bool is_open = !plan_.is_closed_loop || job.setting->is_sweep;
-  run.loop = is_open ? Loop::kOpen : Loop::kClosed;
-  run.offered_per_second = is_open ? plan_.rate : 0;
+  run.loop = plan_.is_closed_loop ? Loop::kClosed : Loop::kOpen;
+  run.offered_per_second = plan_.is_closed_loop ? 0 : plan_.rate;
   if (job.mode) {
     run.io_mode = to_string(*job.mode);
     run_on_own_broker(job, run);
@@ -371,6 +382,7 @@ Result<Results> StreamBench::run() {
       probe(plan_.directory, {.look_only_if_denied = !has_own_brokers()});
   if (!report) return Unexpected(report.error());
   results.machine = machine_of(*report);
+  if (modes_.empty() && has_own_brokers()) modes_ = honoured_modes(*report, results.notes);
   describe(results);
   const auto begun = SteadyClock::now();
   const std::vector<Job> all = jobs();

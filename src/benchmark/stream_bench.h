@@ -30,7 +30,8 @@ const std::vector<Scenario>& stream_scenarios();
 
 struct StreamPlan {
   std::vector<std::string> scenarios = {"steady"};  // names of stream_scenarios()
-  std::vector<IoMode> modes = {IoMode::kDirect, IoMode::kUncached, IoMode::kBuffered};
+  // Of its own brokers; none: all that the file system honours. One that it does not is a failed run.
+  std::vector<IoMode> modes{};
   std::string brokers;    // of a broker that runs already; empty: brokers of its own
   std::string directory;  // where its own brokers keep their data
   std::string program;    // the penstock binary

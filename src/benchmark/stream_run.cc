@@ -18,6 +18,8 @@ using std::chrono::duration;
 constexpr std::chrono::milliseconds kTick{50};
 // For the last messages to arrive, once nothing has for so long.
 constexpr std::chrono::seconds kQuiet{10};
+// A broker that acknowledges nothing for so long will not any more: its disk is full, or worse.
+constexpr std::chrono::seconds kStuck{30};
 // Clients have connected by then, and the first messages are on their way.
 constexpr double kConnectSeconds = 0.5;
 
@@ -150,6 +152,32 @@ void check_delivery(const ProducerLoad& producers, const ConsumerLoad& consumers
     run.failures.push_back("a consumer: " + consumers.first_error());
 }
 
+Error broker_is_gone(const StreamTarget& target) {
+  return Error(ErrorCode::kIo, fmt::format("the broker {}; it said: {}", target.broker->how_it_ended(),
+                                           target.broker->last_words()));
+}
+
+Result<void> await_backlog(const StreamTarget& target, const ProducerLoad& producers,
+                           std::uint64_t messages, const KeepGoing& keeps_going) {
+  const auto begun = SteadyClock::now();
+  auto moved_at = begun;
+  std::uint64_t before = 0;
+  while (producers.acknowledged() < messages && producers.failed() == 0) {
+    std::this_thread::sleep_for(kTick);
+    if (!keeps_going(seconds_since(begun))) return fail(ErrorCode::kClosed, "interrupted");
+    if (target.broker != nullptr && !target.broker->is_alive())
+      return Unexpected(broker_is_gone(target));
+    if (producers.acknowledged() != before) moved_at = SteadyClock::now();
+    before = producers.acknowledged();
+    if (SteadyClock::now() - moved_at > kStuck) {
+      return fail(ErrorCode::kTimeout, "write the backlog: nothing was acknowledged for {} s; {}",
+                  kStuck.count(),
+                  target.broker != nullptr ? "the broker said: " + target.broker->last_words() : "");
+    }
+  }
+  return {};
+}
+
 class StreamMeasurement {
  public:
   StreamMeasurement(const StreamTarget& target, const LoadShape& shape, const StreamScript& script,
@@ -229,8 +257,7 @@ Result<void> StreamMeasurement::watch(const KeepGoing& keeps_going) {
       if (!joined) return joined;
     }
     if (target_.broker != nullptr && !target_.broker->is_alive()) {
-      return fail(ErrorCode::kIo, "the broker {}; it said: {}", target_.broker->how_it_ended(),
-                  target_.broker->last_words());
+      return Unexpected(broker_is_gone(target_));
     }
   }
   return {};
@@ -295,13 +322,12 @@ Result<void> write_backlog(const StreamTarget& target, const LoadShape& shape, s
   const LoadTarget load{.brokers = target.brokers, .topic = target.topic, .load = next_load()};
   Result<std::unique_ptr<ProducerLoad>> producers = ProducerLoad::start(load, writing, times);
   if (!producers) return Unexpected(producers.error());
-  while ((*producers)->acknowledged() * shape.message_bytes < bytes) {
-    std::this_thread::sleep_for(kTick);
-    if ((*producers)->failed() > 0) break;
-    if (!keeps_going(seconds_since(begun))) return fail(ErrorCode::kClosed, "interrupted");
-  }
+  const Result<void> awaited =
+      await_backlog(target, **producers, bytes / shape.message_bytes, keeps_going);
+  if (!awaited) (*producers)->abandon();
   (*producers)->stop();
   (*producers)->join();
+  if (!awaited) return awaited;
   if ((*producers)->failed() == 0) return {};
   return fail(ErrorCode::kIo, "write the backlog: {}", (*producers)->first_error());
 }

@@ -1,9 +1,12 @@
 #include "cli/bench_command.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <filesystem>
 #include <memory>
 
 #include "base/unit_text.h"
@@ -39,7 +42,20 @@ struct OutputOptions {
         .add_option("--hgrm", hgrm, "Write percentile distributions, as HdrHistogram's tools read them")
         ->type_name("DIR");
   }
+
+  Result<void> check() const;
 };
+
+// That they can be written is found out before minutes are spent on what goes into them.
+Result<void> OutputOptions::check() const {
+  for (const std::string& path : {json, html, hgrm}) {
+    if (path.empty()) continue;
+    const std::filesystem::path folder = std::filesystem::absolute(path).parent_path();
+    if (::access(folder.c_str(), W_OK) != 0)
+      return Unexpected(Error::from_errno(errno, "write " + path));
+  }
+  return {};
+}
 
 struct DiskOptions {
   benchmark::DiskPlan plan;
@@ -117,6 +133,10 @@ int run_disk(DiskOptions& options, Console& console) {
   }
   options.plan.max_bytes = *space;
   if (options.quick) options.plan.seconds = kQuickSeconds;
+  if (const Result<void> checked = options.output.check(); !checked) {
+    console.complain(checked.error());
+    return kFailed;
+  }
   const Interrupt interrupt;
   Result<benchmark::Results> results =
       benchmark::run_disk(options.plan, control_of(interrupt, console));
@@ -152,7 +172,6 @@ Result<void> complete_plan(StreamOptions& options) {
   if (!backlog)
     return fail(ErrorCode::kInvalidArgument, "--backlog {}: give a size, 1GiB", options.backlog);
   plan.backlog_bytes = *backlog;
-  if (!options.modes.empty()) plan.modes.clear();
   for (const std::string& text : options.modes) {
     if (text == "direct") plan.modes.push_back(IoMode::kDirect);
     if (text == "uncached") plan.modes.push_back(IoMode::kUncached);
@@ -174,6 +193,7 @@ Result<void> complete_plan(StreamOptions& options) {
     plan.seconds = 3;
     plan.warmup_seconds = 1;
   }
+  if (const Result<void> checked = options.output.check(); !checked) return checked;
   plan.measures_client = !options.skips_client;
   plan.program = benchmark::own_program();
   return {};
@@ -183,7 +203,7 @@ int run_stream(StreamOptions& options, Console& console) {
   const Result<void> completed = complete_plan(options);
   if (!completed) {
     console.complain(completed.error());
-    return kUsage;
+    return completed.error().code() == ErrorCode::kInvalidArgument ? kUsage : kFailed;
   }
   const Interrupt interrupt;
   Result<benchmark::Results> results =
@@ -224,11 +244,11 @@ void add_disk(CLI::App& bench, Console& console, int& exit_code) {
   disk.add_option("PATH", options->plan.directory, "A directory on the file system in question")
       ->type_name("")
       ->required();
-  disk.add_option("--seconds", options->plan.seconds,
-                  "How long it takes altogether, 1 to 3600; default 120")
-      ->type_name("N")
-      ->check(CLI::Range(1.0, 3600.0));
-  disk.add_flag("--quick", options->quick, "10 seconds");
+  CLI::Option* const seconds = disk.add_option("--seconds", options->plan.seconds,
+                                               "How long it takes altogether, 1 to 3600; default 120")
+                                   ->type_name("N")
+                                   ->check(CLI::Range(1.0, 3600.0));
+  disk.add_flag("--quick", options->quick, "10 seconds")->excludes(seconds);
   disk.add_option("--repeats", options->plan.repeats, "Of each latency, 1 to 100; default 3")
       ->type_name("N")
       ->check(CLI::Range(1, 100));
@@ -254,16 +274,22 @@ std::string scenarios_help() {
 
 void add_load_options(CLI::App& stream, StreamOptions& options) {
   benchmark::StreamPlan& plan = options.plan;
-  stream.add_option("--rate", plan.rate, "Messages a second, of all producers together; default 2000")
-      ->type_name("N")
-      ->check(CLI::Range(1.0, 1e8));
-  stream.add_flag("--closed", plan.is_closed_loop,
-                  "As fast as it goes: each producer keeps a window of messages on their way");
+  CLI::Option* const rate =
+      stream
+          .add_option("--rate", plan.rate, "Messages a second, of all producers together; default 2000")
+          ->type_name("N")
+          ->check(CLI::Range(1.0, 1e8));
+  CLI::Option* const closed =
+      stream
+          .add_flag("--closed", plan.is_closed_loop,
+                    "As fast as it goes: each producer keeps a window of messages on their way")
+          ->excludes(rate);
   stream
       .add_option("--window", plan.shape.window,
                   "With --closed: messages of each producer; default 2000")
       ->type_name("N")
-      ->check(CLI::Range(1, 1'000'000));
+      ->check(CLI::Range(1, 1'000'000))
+      ->needs(closed);
   stream.add_option("--producers", plan.shape.producers, "1 to 256; default 4")
       ->type_name("N")
       ->check(CLI::Range(1, 256));
@@ -290,30 +316,35 @@ void add_load_options(CLI::App& stream, StreamOptions& options) {
 
 void add_target_options(CLI::App& stream, StreamOptions& options) {
   benchmark::StreamPlan& plan = options.plan;
+  CLI::Option* const brokers =
+      stream
+          .add_option("--brokers", plan.brokers,
+                      "A broker that runs already, of any make, instead of its own")
+          ->type_name("HOST:PORT");
   stream
       .add_option("--dir", plan.directory,
                   "Where its own brokers keep their data; default the current one")
       ->type_name("DIR");
   stream
       .add_option("--mode", options.modes,
-                  "direct, uncached or buffered, again for more; default all three")
+                  "direct, uncached or buffered, again for more; default all that the file system "
+                  "honours")
       ->type_name("MODE")
-      ->check(CLI::IsMember({"direct", "uncached", "buffered"}));
-  stream
-      .add_option("--brokers", plan.brokers,
-                  "A broker that runs already, of any make, instead of its own")
-      ->type_name("HOST:PORT");
+      ->check(CLI::IsMember({"direct", "uncached", "buffered"}))
+      ->excludes(brokers);
   stream
       .add_option("--commit", plan.commit,
                   "The topics' setting at its own brokers: sync or batch; default sync")
       ->type_name("WHEN")
-      ->check(CLI::IsMember({"sync", "batch"}));
+      ->check(CLI::IsMember({"sync", "batch"}))
+      ->excludes(brokers);
   stream.add_option("--topic-config", options.topic_settings, "A setting of the topics")
       ->type_name("NAME=VALUE")
       ->check(check_name_value);
   stream.add_option("--set", options.serve_settings, "A configuration key of its own brokers")
       ->type_name("KEY=VALUE")
-      ->check(check_name_value);
+      ->check(check_name_value)
+      ->excludes(brokers);
 }
 
 void add_stream(CLI::App& bench, Console& console, int& exit_code) {
@@ -324,16 +355,23 @@ void add_stream(CLI::App& bench, Console& console, int& exit_code) {
       "Load through the Kafka protocol: brokers of its own in each I/O mode, or any that runs");
   stream.add_option("--scenario", options->plan.scenarios, "See below, again for more; default steady")
       ->type_name("NAME");
-  stream.add_option("--repeats", options->plan.repeats, "1 to 100; default 3")
-      ->type_name("N")
-      ->check(CLI::Range(1, 100));
-  stream.add_option("--seconds", options->plan.seconds, "Of each run, without its warm-up; default 10")
-      ->type_name("N")
-      ->check(CLI::Range(1.0, 86'400.0));
-  stream.add_option("--warmup", options->plan.warmup_seconds, "Seconds before each run; default 2")
-      ->type_name("N")
-      ->check(CLI::Range(0.0, 3600.0));
-  stream.add_flag("--quick", options->quick, "One repeat of 3 seconds after 1 second of warm-up");
+  CLI::Option* const repeats =
+      stream.add_option("--repeats", options->plan.repeats, "1 to 100; default 3")
+          ->type_name("N")
+          ->check(CLI::Range(1, 100));
+  CLI::Option* const seconds = stream
+                                   .add_option("--seconds", options->plan.seconds,
+                                               "Of each run, without its warm-up; default 10")
+                                   ->type_name("N")
+                                   ->check(CLI::Range(1.0, 86'400.0));
+  CLI::Option* const warmup =
+      stream.add_option("--warmup", options->plan.warmup_seconds, "Seconds before each run; default 2")
+          ->type_name("N")
+          ->check(CLI::Range(0.0, 3600.0));
+  stream.add_flag("--quick", options->quick, "One repeat of 3 seconds after 1 second of warm-up")
+      ->excludes(repeats)
+      ->excludes(seconds)
+      ->excludes(warmup);
   add_target_options(stream, *options);
   add_load_options(stream, *options);
   stream

@@ -111,6 +111,15 @@ TEST(BenchCommand, CompareEndsWithThreeIfSomethingIsWorse) {
   EXPECT_EQ(run_captured({"bench", "compare", fast, directory / "none"}).exit_code, kFailed);
 }
 
+TEST(BenchCommand, FindsOutBeforehandThatItsFilesCannotBeWritten) {
+  const TempDirectory directory;
+  const Captured json =
+      run_captured({"bench", "disk", directory.path(), "--json", directory / "none/x.json"});
+  EXPECT_EQ(json.exit_code, kFailed);
+  EXPECT_THAT(json.err, HasSubstr("none/x.json"));
+  EXPECT_EQ(json.out, "");
+}
+
 TEST(BenchCommand, NamesWhatIsWrongWithAFlag) {
   const Captured scenario = run_captured({"bench", "stream", "--scenario", "nonsense"});
   EXPECT_EQ(scenario.exit_code, kUsage);
@@ -124,6 +133,18 @@ TEST(BenchCommand, NamesWhatIsWrongWithAFlag) {
   EXPECT_EQ(run_captured({"bench", "stream", "--mode", "fast"}).exit_code, kUsage);
   EXPECT_EQ(run_captured({"bench", "stream", "--message-size", "4"}).exit_code, kUsage);
   EXPECT_EQ(run_captured({"bench", "disk", "/nowhere/at/all"}).exit_code, kFailed);
+  const auto usage = [](std::vector<std::string> words) {
+    words.insert(words.begin(), {"bench", "stream"});
+    const Captured captured = run_captured(words);
+    return captured.exit_code == kUsage ? captured.err
+                                        : "exit code " + std::to_string(captured.exit_code);
+  };
+  EXPECT_THAT(usage({"--quick", "--seconds", "5"}), HasSubstr("--seconds"));
+  EXPECT_THAT(usage({"--brokers", "127.0.0.1:1", "--mode", "direct"}), HasSubstr("--mode"));
+  EXPECT_THAT(usage({"--closed", "--rate", "5"}), HasSubstr("--rate"));
+  EXPECT_THAT(usage({"--window", "5"}), HasSubstr("--closed"));
+  EXPECT_THAT(usage({"--closed", "--scenario", "sweep"}), HasSubstr("sweep"));
+  EXPECT_THAT(usage({"-X", "no.such.setting=1"}), HasSubstr("no.such.setting"));
 }
 
 }  // namespace
