@@ -129,7 +129,7 @@ Result<void> BrokerProcess::wait_until_ready() {
       return fail(ErrorCode::kClosed, "start the broker: interrupted");
     }
     if (SteadyClock::now() > deadline) {
-      return fail(ErrorCode::kTimeout, "the broker was not ready within {} s; it said: {}",
+      return fail(ErrorCode::kTimeout, "the broker was not ready within {} s; it said last: {}",
                   kStartTimeout.count(), last_words());
     }
     const bool has_ended = !is_alive();
@@ -138,7 +138,7 @@ Result<void> BrokerProcess::wait_until_ready() {
     admin_address_ = word_behind(banner_, kAdminWords);
     if (!address_.empty() && (!options_.has_admin_port || !admin_address_.empty())) return {};
     if (has_ended) {
-      return fail(ErrorCode::kIo, "the broker {} before it was ready; it said: {}", how_it_ended(),
+      return fail(ErrorCode::kIo, "the broker {} before it was ready; it said last: {}", how_it_ended(),
                   last_words());
     }
     std::this_thread::sleep_for(kLookAgain);
@@ -156,7 +156,10 @@ std::string BrokerProcess::last_words() const {
   struct stat status{};
   if (::fstat(output_, &status) != 0) return "";
   const auto size = static_cast<std::size_t>(status.st_size);
-  return said(size - std::min(size, kLastWordsBytes), kLastWordsBytes);
+  std::string end = said(size - std::min(size, kLastWordsBytes), kLastWordsBytes);
+  end.erase(end.find_last_not_of('\n') + 1);
+  const std::size_t line = end.rfind('\n');
+  return line == std::string::npos ? end : end.substr(line + 1);
 }
 
 void BrokerProcess::kill() {

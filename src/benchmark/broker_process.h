@@ -45,7 +45,7 @@ class BrokerProcess {
   pid_t pid() const { return pid_; }
   const std::string& address() const { return address_; }  // "127.0.0.1:43211"
   const std::string& admin_address() const { return admin_address_; }
-  // What it printed and logged until it was ready; and the end of what it did until now.
+  // What it printed and logged until it was ready; and the last line of it until now.
   const std::string& banner() const { return banner_; }
   std::string last_words() const;
   // Whether it still runs.

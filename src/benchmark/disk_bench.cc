@@ -192,14 +192,16 @@ Result<std::unique_ptr<File>> DiskBench::open_in(Disk& disk, const Descriptor& k
 }
 
 Result<void> DiskBench::fill_file() {
-  const std::uint64_t budget =
-      std::min(plan_.max_bytes, report_.file_system.available_bytes / kSpaceShare);
+  if (plan_.max_bytes < kLeastBytes) {
+    return fail(ErrorCode::kInvalidArgument, "{} bytes of space are too little: allow {} MiB",
+                plan_.max_bytes, kLeastBytes / kMiB);
+  }
+  const std::uint64_t available = report_.file_system.available_bytes;
+  const std::uint64_t budget = std::min(plan_.max_bytes, available / kSpaceShare);
   if (budget < kLeastBytes) {
-    return fail(
-        ErrorCode::kNoSpace,
-        "measure in {}: {} MiB are available, and a tenth of it is too little; free up to {} MiB",
-        report_.directory, report_.file_system.available_bytes / kMiB,
-        kLeastBytes * kSpaceShare / kMiB);
+    return fail(ErrorCode::kNoSpace,
+                "{} MiB are available, and a tenth of it is too little; free up to {} MiB",
+                available / kMiB, kLeastBytes * kSpaceShare / kMiB);
   }
   file_bytes_ = align_down(budget / 2, kFillBytes);
   Result<Descriptor> keeper = open_nameless_file(report_.directory);

@@ -26,7 +26,8 @@ struct DiskPlan {
   std::uint64_t max_bytes = kGiB;
 };
 
-// Errors: those of probe(); kNoSpace (less than 320 MiB available), kIo.
+// Errors: those of probe(); kInvalidArgument (max_bytes below 32 MiB), kNoSpace (less than 320 MiB
+// available), kIo.
 Result<Results> run_disk(const DiskPlan& plan, const RunControl& control);
 
 }  // namespace penstock::benchmark

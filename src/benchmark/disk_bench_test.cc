@@ -52,6 +52,15 @@ TEST(DiskBench, GivesWhatItHasWhenItIsStopped) {
   EXPECT_TRUE(results->matrix.empty());
 }
 
+TEST(DiskBench, RefusesSpaceThatIsTooLittleToSayAnything) {
+  const TempDirectory directory;
+  DiskPlan plan = small_plan(directory.path());
+  plan.max_bytes = 4 * kMiB;
+  const Result<Results> results = run_disk(plan, {});
+  ASSERT_FALSE(results.has_value());
+  EXPECT_EQ(results.error().code(), ErrorCode::kInvalidArgument);
+}
+
 TEST(DiskBench, SaysThatADirectoryIsNotThere) {
   const Result<Results> results = run_disk(small_plan("/nowhere/at/all"), {});
   ASSERT_FALSE(results.has_value());

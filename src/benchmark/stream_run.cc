@@ -153,8 +153,8 @@ void check_delivery(const ProducerLoad& producers, const ConsumerLoad& consumers
 }
 
 Error broker_is_gone(const StreamTarget& target) {
-  return Error(ErrorCode::kIo, fmt::format("the broker {}; it said: {}", target.broker->how_it_ended(),
-                                           target.broker->last_words()));
+  return Error(ErrorCode::kIo, fmt::format("the broker {}; it said last: {}",
+                                           target.broker->how_it_ended(), target.broker->last_words()));
 }
 
 Result<void> await_backlog(const StreamTarget& target, const ProducerLoad& producers,
@@ -170,9 +170,10 @@ Result<void> await_backlog(const StreamTarget& target, const ProducerLoad& produ
     if (producers.acknowledged() != before) moved_at = SteadyClock::now();
     before = producers.acknowledged();
     if (SteadyClock::now() - moved_at > kStuck) {
-      return fail(ErrorCode::kTimeout, "write the backlog: nothing was acknowledged for {} s; {}",
-                  kStuck.count(),
-                  target.broker != nullptr ? "the broker said: " + target.broker->last_words() : "");
+      return fail(
+          ErrorCode::kTimeout, "write the backlog: nothing was acknowledged for {} s; {}",
+          kStuck.count(),
+          target.broker != nullptr ? "the broker said last: " + target.broker->last_words() : "");
     }
   }
   return {};

@@ -158,8 +158,6 @@ std::string machine_text(const Results& results) {
 
 // --- The curve ---
 
-constexpr double kNoNines = 0;
-
 // 0.5 is 0.3 nines, 0.9 is one, 0.99 two.
 double nines_of(double share) { return -std::log10(1 - share); }
 
@@ -200,7 +198,7 @@ CurveFrame frame_of(const std::vector<const benchmark::Latencies*>& all, std::si
     const double last_share =
         std::max(0.9, 1 - benchmark::Histogram::kLeastBeyond / std::max(count, 11.0));
     frame.nines_end = std::max(frame.nines_end, nines_of(last_share));
-    frame.low_us = std::min(frame.low_us, us_of(latencies->histogram.percentile(kNoNines)));
+    frame.low_us = std::min(frame.low_us, us_of(latencies->histogram.least()));
     frame.high_us = std::max(frame.high_us, us_of(latencies->histogram.percentile(last_share)));
   }
   return frame;
