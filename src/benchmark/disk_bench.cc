@@ -73,7 +73,12 @@ struct Lanes {
   Throughput throughput{};
   Result<void> outcome{};
 
-  bool goes_on() const { return outcome && scheduler.now() < until && !places.is_over(); }
+  // A figure has one operation at least: on a busy machine a short time is over before the first
+  // begins.
+  bool goes_on() const {
+    const bool has_time = throughput.operations == 0 || scheduler.now() < until;
+    return outcome && has_time && !places.is_over();
+  }
   void count(Instant begun) {
     throughput.latencies.add(scheduler.now() - begun);
     ++throughput.operations;

@@ -40,6 +40,13 @@ class AdminTest(harness.ServerTestCase):
         self.addCleanup(producer.close)
         return producer
 
+    def send_and_close(self, topic, *messages, **options):
+        """Their offsets. An open producer would ask for the topic again once that is deleted, which creates it."""
+        producer = self.producer()
+        offsets = [producer.send(topic, message, **options).get(10).offset for message in messages]
+        producer.close()
+        return offsets
+
     def consumer(self):
         consumer = KafkaConsumer(bootstrap_servers=self.server.address, group_id=None)
         self.addCleanup(consumer.close)
@@ -74,7 +81,7 @@ class AdminTest(harness.ServerTestCase):
 
     def test_a_deleted_topic_is_gone_for_every_client(self):
         self.create("deleted")
-        self.producer().send("deleted", b"x").get(10)
+        self.send_and_close("deleted", b"x")
         self.admin.delete_topics(["deleted"])
         self.assertNotIn("deleted", self.admin.list_topics())
         self.assertNotIn("deleted", self.kcat_listing())
@@ -84,9 +91,7 @@ class AdminTest(harness.ServerTestCase):
     def test_a_topic_that_is_created_again_is_empty(self):
         for _ in range(3):
             self.create("again")
-            producer = self.producer()
-            offsets = [producer.send("again", b"m%d" % i).get(10).offset for i in range(3)]
-            self.assertEqual(offsets, [0, 1, 2])
+            self.assertEqual(self.send_and_close("again", b"m0", b"m1", b"m2"), [0, 1, 2])
             self.admin.delete_topics(["again"])
 
     def test_topics_and_deletions_survive_a_restart(self):
@@ -115,9 +120,7 @@ class AdminTest(harness.ServerTestCase):
         self.assertEqual(topic("create", "by-command", "--partitions", "3")[0], 0)
         self.assertEqual(self.kcat_listing()["by-command"], 3)
         self.assertIn("by-command", topic("list")[1])
-        producer = self.producer()
-        producer.send("by-command", b"x", partition=2).get(10)
-        producer.close()  # or it asks for the topic again once that is deleted, which creates it
+        self.send_and_close("by-command", b"x", partition=2)
         code, printed = topic("describe", "by-command", "--json")
         self.assertEqual(code, 0)
         self.assertEqual(len(json.loads(printed)["partitions"]), 3)
