@@ -72,15 +72,23 @@ def make_device(path, device_bytes, base=None):
             file.truncate(device_bytes)
 
 
+def sectors_of(write, sector_bytes):
+    """(begin, end) of the parts of a write that lie in one sector each."""
+    begin = 0
+    while begin < write.size:
+        end = min(write.size, begin + sector_bytes - (write.offset + begin) % sector_bytes)
+        yield begin, end
+        begin = end
+
+
 class ImageMaker:
     """Makes images of one log, of a device that began as zeros, or as the image `base`.
 
     Cuts come in ascending order: what is durable is applied once.
     """
 
-    def __init__(self, log, device_bytes, durable_path, base=None, sector_bytes=SECTOR_BYTES):
+    def __init__(self, log, device_bytes, durable_path, base=None):
         self.log = log
-        self.sector_bytes = sector_bytes  # what a torn write is torn into
         self.durable_path = durable_path
         make_device(durable_path, device_bytes, base)
         self.durable = open(durable_path, "r+b")
@@ -95,16 +103,9 @@ class ImageMaker:
             os.pwrite(self.durable.fileno(), self.log.data(write), write.offset)
             self.applied += 1
 
-    def pieces(self, write):
-        """(begin, end) of the parts of a torn write: those that lie in one sector each."""
-        begin = 0
-        while begin < write.size:
-            end = min(write.size, begin + self.sector_bytes - (write.offset + begin) % self.sector_bytes)
-            yield begin, end
-            begin = end
-
-    def make(self, path, cut, random, keep=(0.0, 0.5, 1.0)):
-        """Writes an image of a cut at `cut`: (unflushed writes, how many of them are on it whole or in part)."""
+    def make(self, path, cut, random, keep=(0.0, 0.5, 1.0), sector_bytes=SECTOR_BYTES):
+        """Writes an image of a cut at `cut`: (unflushed writes, how many of them are on it whole or in part). Sectors of
+        `sector_bytes` are there wholly or not at all."""
         self.apply_durable(self.log.covered_at(cut))
         make_device(path, None, base=self.durable_path)
         share = random.choice(keep)
@@ -119,7 +120,7 @@ class ImageMaker:
                 kept += 1
                 data = self.log.data(write)
                 torn = random.random() < 0.3
-                for begin, end in self.pieces(write) if torn else [(0, write.size)]:
+                for begin, end in sectors_of(write, sector_bytes) if torn else [(0, write.size)]:
                     if not torn or random.random() < 0.5:
                         os.pwrite(image.fileno(), data[begin:end], write.offset + begin)
         return unflushed, kept

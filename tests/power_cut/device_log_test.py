@@ -35,11 +35,11 @@ class ImageTest(unittest.TestCase):
     def images(self, cut, count=50, base=None, **how):
         """The sectors' bytes, one list for each image; every sector is all of one byte."""
         image_path = self.directory / "image"
-        maker = ImageMaker(self.log(), DEVICE_BYTES, self.directory / "durable", base, **how)
+        maker = ImageMaker(self.log(), DEVICE_BYTES, self.directory / "durable", base)
         self.addCleanup(maker.close)
         made = []
         for seed in range(count):
-            maker.make(image_path, cut, random.Random(seed))
+            maker.make(image_path, cut, random.Random(seed), **how)
             image = image_path.read_bytes()
             sectors = [image[at:at + SECTOR_BYTES] for at in range(0, DEVICE_BYTES, SECTOR_BYTES)]
             self.assertTrue(all(len(set(sector)) == 1 for sector in sectors), "a sector was torn")
