@@ -5,7 +5,6 @@
 #include <list>
 
 #include "file/fence.h"
-#include "file/prepared_space.h"
 #include "file/tail_buffer.h"
 
 namespace penstock::file {
@@ -63,6 +62,13 @@ class AppendFile::State : public std::enable_shared_from_this<State> {
   Task<Result<void>> seal();
   Task<void> close();
   void set_preparation(Preparation preparation);
+  std::optional<PreparationStep> begin_step() { return space_.begin_step(FilePosition{size_bytes_}); }
+  Task<void> end_step(PreparationStep step, Result<void> done) {
+    return space_.end_step(step, std::move(done));
+  }
+  bool has_space_for(std::uint64_t bytes) const {
+    return space_.reaches(FilePosition{size_bytes_} + bytes);
+  }
   void make_exact();
   Unwritten unwritten() const;
   // Nobody calls any more.
@@ -200,7 +206,8 @@ Task<Result<FilePosition>> AppendFile::State::append(ByteView bytes) {
   }
   // Only now: an append that failed on the way has not happened.
   size_bytes_ = end.value;
-  if (space_.should_go_ahead(end)) scheduler_.start(space_.go_ahead(shared_from_this()));
+  if (!options_.owner_prepares && space_.should_go_ahead(end))
+    scheduler_.start(space_.go_ahead(shared_from_this()));
   co_return at;
 }
 
@@ -474,6 +481,11 @@ Task<Result<void>> AppendFile::sync() { return state_->sync(); }
 Task<Result<void>> AppendFile::seal() { return state_->seal(); }
 Task<void> AppendFile::close() { return state_->close(); }
 void AppendFile::set_preparation(Preparation preparation) { state_->set_preparation(preparation); }
+std::optional<PreparationStep> AppendFile::begin_step() { return state_->begin_step(); }
+Task<void> AppendFile::end_step(PreparationStep step, Result<void> done) {
+  return state_->end_step(step, std::move(done));
+}
+bool AppendFile::has_space_for(std::uint64_t bytes) const { return state_->has_space_for(bytes); }
 void AppendFile::make_exact() { state_->make_exact(); }
 std::uint64_t AppendFile::size_bytes() const { return state_->size_bytes(); }
 std::uint64_t AppendFile::durable_bytes() const { return state_->durable_bytes(); }

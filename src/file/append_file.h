@@ -33,6 +33,7 @@
 
 #include "base/units.h"
 #include "disk/disk.h"
+#include "file/prepared_space.h"
 #include "penstock/preparation.h"
 #include "task/scheduler.h"
 
@@ -51,6 +52,9 @@ struct AppendOptions {
   // How much is prepared at a time: whole blocks, 4 KiB to 64 GiB. The first append waits for the first
   // step; each further one starts in the background when half of the one before is used.
   std::uint64_t preparation_step_bytes = 8 * kMiB;
+  // Then the owner takes the further steps: begin_step(), end_step(). For a disk that blocks, where
+  // nothing is in the background.
+  bool owner_prepares = false;
   // flush() and sync() leave the file exactly as long as what was appended, at the price of a change of
   // its size each: for files whose format does not tell where they end. Takes Preparation::kNone.
   bool is_exact = false;
@@ -105,6 +109,15 @@ class AppendFile {
 
   // How space is prepared from the next step on; kNone is for good. Not for an exact file (asserted).
   void set_preparation(Preparation preparation);
+  // With AppendOptions::owner_prepares: the step ahead that is due, if one is. It may be taken on any
+  // thread (take_step(), and a sync if it is kWritten), through another File of the same path. Until
+  // end_step() only appends that has_space_for() may be made, and neither seal() nor close().
+  std::optional<PreparationStep> begin_step();
+  // It ended so; kClosed: it was given up. A failure is reported by the append that needs the step.
+  Task<void> end_step(PreparationStep step, Result<void> done);
+  // Whether an append of so many bytes finds its space prepared.
+  bool has_space_for(std::uint64_t bytes) const;
+
   // From now on as with AppendOptions::is_exact; the next flush() or sync() is the first to cut.
   void make_exact();
 

@@ -153,11 +153,107 @@ TEST_P(AppendFileSpace, AFileSystemThatCannotReserveSaysWhatToDo) {
   EXPECT_FALSE(machine_.file().fence());
 }
 
-INSTANTIATE_TEST_SUITE_P(Prepared, AppendFileSpace,
-                         testing::Values(Preparation::kAllocated, Preparation::kWritten),
-                         [](const testing::TestParamInfo<Preparation>& info) {
-                           return info.param == Preparation::kWritten ? "Written" : "Allocated";
-                         });
+// With an owner that takes the steps ahead itself, as one whose disk blocks does.
+class AppendFileSpaceOfAnOwner : public AppendFileSpace {
+ protected:
+  void SetUp() override {
+    model_.use(machine_.scheduler(), machine_.disk());
+    ASSERT_TRUE(model_.create());
+    // The first step is nobody's to take but the append's.
+    ASSERT_TRUE(model_.append(kStepBytes / 2 + 1));
+  }
+  void TearDown() override {
+    EXPECT_EQ(model_.complaint(), "");
+    model_.drop();
+    drain(machine_.scheduler());
+  }
+  AppendFile& file() { return model_.file(); }
+  Result<void> take(const PreparationStep& step) {
+    OpenOptions writable;
+    writable.write = true;
+    auto other = machine_.run(machine_.disk().open(model_.path(), writable));
+    if (!other) return Unexpected(other.error());
+    if (auto done = machine_.run(take_step(**other, step, is_given_up_)); !done) return done;
+    return machine_.run((*other)->sync(SyncScope::kData));
+  }
+  void end(const PreparationStep& step, const Result<void>& done) {
+    machine_.run(file().end_step(step, done));
+  }
+
+  AppendModel model_{"/d/owned", of_owner(stepwise(GetParam()))};
+  std::atomic<bool> is_given_up_ = false;
+
+ private:
+  static AppendOptions of_owner(AppendOptions options) {
+    options.owner_prepares = true;
+    return options;
+  }
+};
+
+TEST_P(AppendFileSpaceOfAnOwner, AppendsGoOnInFrontOfTheStepAndThenBehindIt) {
+  drain(machine_.scheduler());
+  EXPECT_EQ(model_.read_back()->size(), kStepBytes) << "somebody else takes it";
+  const std::optional<PreparationStep> step = file().begin_step();
+  ASSERT_TRUE(step);
+  EXPECT_EQ(step->from, FilePosition{kStepBytes});
+  EXPECT_EQ(step->to, FilePosition{2 * kStepBytes});
+  EXPECT_FALSE(file().begin_step()) << "one at a time";
+  EXPECT_TRUE(file().has_space_for(kStepBytes / 2 - 1));
+  EXPECT_FALSE(file().has_space_for(kStepBytes / 2));
+  ASSERT_TRUE(model_.append(kStepBytes / 2 - 1));
+  ASSERT_TRUE(model_.sync());
+  ASSERT_TRUE(take(*step));
+  end(*step, {});
+  EXPECT_TRUE(file().has_space_for(kStepBytes));
+  EXPECT_FALSE(file().begin_step()) << "a whole step is left";
+  ASSERT_TRUE(model_.append(kStepBytes));
+  ASSERT_TRUE(model_.sync());
+  ASSERT_TRUE(model_.check_device());
+  ASSERT_TRUE(model_.seal());
+  ASSERT_TRUE(model_.check_device());
+}
+
+TEST_P(AppendFileSpaceOfAnOwner, AStepThatFailsIsTakenByTheAppendThatNeedsIt) {
+  const std::optional<PreparationStep> step = file().begin_step();
+  ASSERT_TRUE(step);
+  machine_.storage().set_capacity(kStepBytes);
+  const Result<void> full = take(*step);
+  ASSERT_FALSE(full);
+  end(*step, full);
+  EXPECT_FALSE(file().fence());
+  EXPECT_FALSE(file().begin_step()) << "not before somebody needs it";
+  machine_.storage().set_capacity(10 * kStepBytes);
+  ASSERT_TRUE(model_.append(kStepBytes));
+  EXPECT_TRUE(file().begin_step()) << "and this one is ahead again";
+}
+
+TEST_P(AppendFileSpaceOfAnOwner, AStepThatWasGivenUpIsNoFailure) {
+  const std::optional<PreparationStep> step = file().begin_step();
+  ASSERT_TRUE(step);
+  is_given_up_ = true;
+  const Result<void> given_up = take(*step);
+  EXPECT_EQ(given_up.has_value(), GetParam() == Preparation::kAllocated) << "that takes no time";
+  end(*step, fail(ErrorCode::kClosed, "given up"));
+  EXPECT_FALSE(file().has_space_for(kStepBytes));
+  ASSERT_TRUE(model_.append(kStepBytes));
+  ASSERT_TRUE(model_.seal());
+  ASSERT_TRUE(model_.check_device());
+}
+
+TEST_P(AppendFileSpaceOfAnOwner, AStepThatTheDeviceFailsFencesTheFile) {
+  const std::optional<PreparationStep> step = file().begin_step();
+  ASSERT_TRUE(step);
+  end(*step, Unexpected(Error::from_errno(EIO, "write zeros")));
+  EXPECT_TRUE(file().fence());
+  EXPECT_FALSE(model_.append(1));
+}
+
+const auto kPrepared = testing::Values(Preparation::kAllocated, Preparation::kWritten);
+std::string name_of(const testing::TestParamInfo<Preparation>& info) {
+  return info.param == Preparation::kWritten ? "Written" : "Allocated";
+}
+INSTANTIATE_TEST_SUITE_P(Prepared, AppendFileSpaceOfAnOwner, kPrepared, name_of);
+INSTANTIATE_TEST_SUITE_P(Prepared, AppendFileSpace, kPrepared, name_of);
 
 TEST(AppendFileSpaceWithoutPreparation, AWriteThatFindsNoneFences) {
   TracedMachine machine(stepwise(Preparation::kNone));

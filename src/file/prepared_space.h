@@ -4,6 +4,9 @@
 // it is paid once per step and beside them. Appends write only before end(), zeros only behind it, so
 // they never meet.
 //
+// An owner whose disk blocks can run the steps ahead itself, on another thread, through a file of its
+// own: begin_step(), take_step(), end_step().
+//
 // A step that found no room (kNoSpace), too large a file (kTooLarge) or a file system that cannot
 // reserve (kNotSupported) has no effect, and may be tried again. Any other failure raises the file's
 // fence.
@@ -14,7 +17,9 @@
 // written to it is durable, whatever was prepared, is the write's own business.
 #pragma once
 
+#include <atomic>
 #include <memory>
+#include <optional>
 
 #include "base/units.h"
 #include "disk/disk.h"
@@ -23,6 +28,18 @@
 #include "task/sync.h"
 
 namespace penstock::file {
+
+// A part of a file to be made ready for appends: whole blocks behind what is.
+struct PreparationStep {
+  FilePosition from;
+  FilePosition to;
+  Preparation preparation;  // not kNone
+  bool is_awaited;          // by an append; else it is taken beside them
+};
+
+// Makes it ready but for the sync that a kWritten step ends with. Given up, with kClosed, soon after
+// `is_given_up` is set. Errors: those of File::allocate() and write().
+Task<Result<void>> take_step(File& file, PreparationStep step, const std::atomic<bool>& is_given_up);
 
 class PreparedSpace {
  public:
@@ -59,14 +76,24 @@ class PreparedSpace {
   // step, and not tried again before. `owner` keeps this object alive.
   Task<void> go_ahead(std::shared_ptr<const void> owner);
 
+  // The next step, for the owner to take, if less than half a step is left in front of `used_end` and
+  // nobody sees to it. Until end_step() nothing behind it may be reached for.
+  std::optional<PreparationStep> begin_step(FilePosition used_end);
+  // It ended so; kClosed: it was given up, which is no failure. Any other is as one of go_ahead().
+  Task<void> end_step(PreparationStep step, Result<void> done);
+
   // No more steps; the one in the background ends soon.
   void stop() { stopped_ = true; }
   // Returns when it has.
   Task<void> wait_until_idle();
 
  private:
-  Task<Result<void>> step_to(FilePosition end);
-  Task<Result<void>> fill_with_zeros(FilePosition end);
+  PreparationStep step_to(FilePosition end, bool is_awaited) const {
+    return {.from = end_, .to = end, .preparation = options_.preparation, .is_awaited = is_awaited};
+  }
+  Task<Result<void>> take(PreparationStep step);
+  Task<Result<void>> sync();
+  Task<Result<void>> conclude(PreparationStep step, Result<void> done);
   Task<void> give_back();
   Error explain(const Error& error, FilePosition end) const;
 
@@ -77,7 +104,7 @@ class PreparedSpace {
   FilePosition end_;  // a block boundary
   bool is_busy_ = false;
   bool ahead_failed_ = false;  // since the last step that succeeded
-  bool stopped_ = false;
+  std::atomic<bool> stopped_ = false;
   WaitQueue idle_;
 };
 

@@ -129,7 +129,8 @@ Result<std::shared_ptr<FileWriter>> DirectFileSystem::open_writer(const std::str
   LogWriterOptions how;
   how.side_file_bytes = options_.side_file_bytes;
   how.step_bytes = options_.log_step_bytes;
-  auto writer = LogWriter::open(places_, pool_, log_habit_, path, keeps, how);
+  const LogWorkers workers{.drains = pool_, .steps = log_steps_};
+  auto writer = LogWriter::open(places_, workers, log_habit_, path, keeps, how);
   if (!writer) return Unexpected(writer.error());
   return std::shared_ptr<FileWriter>(std::move(*writer));
 }

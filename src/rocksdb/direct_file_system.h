@@ -109,7 +109,8 @@ class DirectFileSystem final : public ::rocksdb::FileSystemWrapper {
   LogWriter::Habit log_habit_{Preparation::kWritten};
   std::mutex mutex_;
   std::set<std::string> settled_;  // directories, since the last lock
-  WorkerPool pool_;                // its jobs use all of the above
+  WorkerPool log_steps_{1};
+  WorkerPool pool_;  // its jobs use all of the above
   ReadRings rings_{pool_};
   ReadServices read_services_;
 };

@@ -48,7 +48,14 @@ void LogWriter::DrainJob::run() {
   (void)self->drain(back);  // a failure is kept, for the next call
 }
 
-Result<std::shared_ptr<LogWriter>> LogWriter::open(Places& places, WorkerPool& pool, Habit& habit,
+void LogWriter::StepJob::run() {
+  const std::shared_ptr<LogWriter> self = std::move(writer);
+  // Once it is told this job may begin anew.
+  std::promise<Result<void>> promise = std::move(outcome);
+  promise.set_value(self->take_step(step));
+}
+
+Result<std::shared_ptr<LogWriter>> LogWriter::open(Places& places, LogWorkers workers, Habit& habit,
                                                    const std::string& path, bool keeps,
                                                    const LogWriterOptions& options) {
   const Result<Disk*> disk = places.disk_for(path);
@@ -60,13 +67,18 @@ Result<std::shared_ptr<LogWriter>> LogWriter::open(Places& places, WorkerPool& p
   how.write_depth = 1;
   how.preparation = is_manifest ? Preparation::kWritten : habit.load(std::memory_order_relaxed);
   how.preparation_step_bytes = is_manifest ? options.manifest_step_bytes : options.step_bytes;
+  how.owner_prepares = true;
   if (auto marked = mark(places.side_disk(), path); !marked) return Unexpected(marked.error());
   auto file = open_to_append(places, **disk, path, keeps, how);
-  if (!file) {
+  OpenOptions writable;
+  writable.write = true;
+  auto step_file = file ? run_inline((*disk)->open(path, writable)) : Unexpected(file.error());
+  if (!step_file) {
     (void)run_inline(places.side_disk().remove(side_path(path)));
-    return Unexpected(file.error());
+    return Unexpected(step_file.error());
   }
-  std::shared_ptr<LogWriter> writer(new LogWriter(places, **disk, pool, habit, std::move(*file), how));
+  std::shared_ptr<LogWriter> writer(
+      new LogWriter(places, **disk, workers, habit, std::move(*file), std::move(*step_file), how));
   if (!is_manifest && options.side_file_bytes > 0) {
     if (auto started = writer->start_arena(options.side_file_bytes); !started)
       return Unexpected(started.error());
@@ -74,14 +86,16 @@ Result<std::shared_ptr<LogWriter>> LogWriter::open(Places& places, WorkerPool& p
   return writer;
 }
 
-LogWriter::LogWriter(Places& places, Disk& disk, WorkerPool& pool, Habit& habit, file::AppendFile file,
+LogWriter::LogWriter(Places& places, Disk& disk, LogWorkers workers, Habit& habit,
+                     file::AppendFile file, std::unique_ptr<File> step_file,
                      file::AppendOptions options)
     : places_(places),
       disk_(disk),
-      pool_(pool),
+      workers_(workers),
       habit_(habit),
       kind_(kind_of(file.path())),
       options_(options),
+      step_file_(std::move(step_file)),
       file_(std::move(file)),
       path_(file_.path()),
       synced_end_(file_.size_bytes()),
@@ -118,7 +132,7 @@ Result<void> LogWriter::append(ByteView bytes) {
       size_bytes_ += bytes.size();
       if (pending_.size() >= drain_bytes_ && !std::exchange(is_drain_asked_, true)) {
         drain_job_.writer = shared_from_this();
-        pool_.submit(drain_job_);
+        workers_.drains.submit(drain_job_);
       }
       return {};
     }
@@ -131,15 +145,14 @@ Result<void> LogWriter::append(ByteView bytes) {
   }
   if (failure_) return Unexpected(*failure_);
   front.unlock();
-  return append_to_file(bytes);
+  return append_past_arena(bytes);
 }
 
-// Past the arena; what is large is handed to the device at once.
-Result<void> LogWriter::append_to_file(ByteView bytes) {
+// What is large is handed to the device at once.
+Result<void> LogWriter::append_past_arena(ByteView bytes) {
   const Back back(back_);
   if (auto drained = take_pending(back); !drained) return drained;
-  const auto appended = run_inline(file_.append(bytes));
-  if (!appended) return fail_with(appended.error());
+  if (auto appended = append_to_file(back, bytes); !appended) return appended;
   if (bytes.size() > kMaxArenaRecordBytes) {
     if (auto flushed = run_inline(file_.flush()); !flushed) return fail_with(flushed.error());
     release_arena();
@@ -174,6 +187,7 @@ Result<void> LogWriter::close() {
   const Back back(back_);
   if (std::exchange(is_closed_, true)) return {};
   forget_want_of_space(back);
+  give_up_step(back);
   if (auto taken = take_pending(back); !taken) return taken;
   if (auto sealed = run_inline(file_.seal()); !sealed) return fail_with(sealed.error());
   const std::lock_guard front(front_);
@@ -185,6 +199,7 @@ Result<void> LogWriter::truncate(std::uint64_t size_bytes) {
   const Back back(back_);
   if (auto drained = drain(back); !drained) return drained;
   if (size_bytes == file_.size_bytes()) return {};
+  give_up_step(back);
   file::AppendOptions options = options_;
   options.is_exact = is_exact_;
   if (is_exact_) options.preparation = Preparation::kNone;
@@ -218,6 +233,7 @@ Result<void> LogWriter::make_exact() {
   if (is_closed_ || is_exact_) return {};
   forget_want_of_space(back);
   if (auto taken = take_pending(back); !taken) return taken;
+  give_up_step(back);
   file_.make_exact();
   is_exact_ = true;
   preparation_ = Preparation::kNone;
@@ -242,7 +258,7 @@ void LogWriter::renamed(const std::string& path) {
 }
 
 // Moves what is not in the file yet into its buffer.
-Result<void> LogWriter::take_pending(const Back& /*back*/) {
+Result<void> LogWriter::take_pending(const Back& back) {
   {
     const std::lock_guard front(front_);
     if (failure_) return Unexpected(*failure_);
@@ -252,10 +268,50 @@ Result<void> LogWriter::take_pending(const Back& /*back*/) {
     pending_.clear();
   }
   if (draining_.empty()) return {};
-  const auto appended = run_inline(file_.append(draining_));
-  if (!appended) return fail_with(appended.error());
+  if (auto appended = append_to_file(back, draining_); !appended) return appended;
   draining_.clear();
   return {};
+}
+
+Result<void> LogWriter::append_to_file(const Back& back, ByteView bytes) {
+  end_step(back, file_.has_space_for(bytes.size()) ? Wait::kNo : Wait::kYes);
+  const auto appended = run_inline(file_.append(bytes));
+  if (!appended) return fail_with(appended.error());
+  begin_step(back);
+  return {};
+}
+
+// The next one, if it is due. Not while it closes: the job would keep alive what is being destroyed.
+void LogWriter::begin_step(const Back& /*back*/) {
+  if (is_closed_) return;
+  const std::optional<file::PreparationStep> due = file_.begin_step();
+  if (!due) return;
+  step_job_.writer = shared_from_this();
+  step_job_.step = *due;
+  step_job_.outcome = {};
+  step_ = step_job_.outcome.get_future();
+  workers_.steps.submit(step_job_);
+}
+
+// On a thread of the pool, without a lock.
+Result<void> LogWriter::take_step(const file::PreparationStep& step) {
+  Result<void> done = run_inline(file::take_step(*step_file_, step, is_step_given_up_));
+  if (done && step.preparation == Preparation::kWritten)
+    done = run_inline(step_file_->sync(SyncScope::kData));
+  return done;
+}
+
+// If it has ended, or waits until it has.
+void LogWriter::end_step(const Back& /*back*/, Wait wait) {
+  if (!step_.valid()) return;
+  if (wait == Wait::kNo && step_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return;
+  run_inline(file_.end_step(step_job_.step, step_.get()));
+}
+
+void LogWriter::give_up_step(const Back& back) {
+  is_step_given_up_ = true;
+  end_step(back, Wait::kYes);
+  is_step_given_up_ = false;
 }
 
 // And hands it to the device, so that the arena need not keep it.

@@ -1,8 +1,9 @@
 // LogWriter: a writer of RocksDB's logs, the write-ahead log and the MANIFEST.
 //
 // Space is prepared ahead of its end, so that a sync is one write over blocks that are there: the
-// format tells where the data ends (log_format.h). A side file says that this has to be found out,
-// as long as the log was not closed.
+// format tells where the data ends (log_format.h). It is prepared by a thread of the pool, while puts
+// go on in front of it. A side file says that this has to be found out, as long as the log was not
+// closed.
 //
 // A put that is not synced must survive the death of the process. So the bytes of a write-ahead log go
 // to memory that outlives it (file::SharedArena, the side file), and from there to the device in large
@@ -18,7 +19,7 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
+#include <future>
 #include <mutex>
 #include <optional>
 #include <vector>
@@ -34,8 +35,15 @@ namespace penstock::rocksdb {
 
 struct LogWriterOptions {
   std::uint64_t side_file_bytes = kMiB;  // of a write-ahead log; 0: no memory, flush() writes
-  std::uint64_t step_bytes = 2 * kMiB;   // prepared at a time: a put waits while one is written
+  std::uint64_t step_bytes = 2 * kMiB;   // prepared at a time; the first put waits for the first
   std::uint64_t manifest_step_bytes = 256 * kKiB;
+};
+
+// Who works for the logs. Draining one waits for its lock; taking a step waits for nobody, so whoever
+// waits for a step, with the lock, gets it.
+struct LogWorkers {
+  WorkerPool& drains;
+  WorkerPool& steps;
 };
 
 class LogWriter final : public FileWriter, public std::enable_shared_from_this<LogWriter> {
@@ -46,7 +54,7 @@ class LogWriter final : public FileWriter, public std::enable_shared_from_this<L
 
   // Creates `path` in place of one that is there, or with `keeps` goes on behind it. Errors: those of
   // Places::disk_for(), AppendFile and SharedArena, but for kNotSupported of the latter.
-  static Result<std::shared_ptr<LogWriter>> open(Places& places, WorkerPool& pool, Habit& habit,
+  static Result<std::shared_ptr<LogWriter>> open(Places& places, LogWorkers workers, Habit& habit,
                                                  const std::string& path, bool keeps,
                                                  const LogWriterOptions& options);
   ~LogWriter() override;
@@ -69,13 +77,25 @@ class LogWriter final : public FileWriter, public std::enable_shared_from_this<L
     void run() override;
     std::shared_ptr<LogWriter> writer;  // while it waits in line
   };
+  struct StepJob final : WorkerPool::Job {
+    void run() override;
+    std::shared_ptr<LogWriter> writer;  // while it waits in line
+    file::PreparationStep step{};
+    std::promise<Result<void>> outcome;
+  };
   using Back = std::unique_lock<std::mutex>;
 
-  LogWriter(Places& places, Disk& disk, WorkerPool& pool, Habit& habit, file::AppendFile file,
-            file::AppendOptions options);
+  LogWriter(Places& places, Disk& disk, LogWorkers workers, Habit& habit, file::AppendFile file,
+            std::unique_ptr<File> step_file, file::AppendOptions options);
 
   Result<void> start_arena(std::uint64_t side_file_bytes);
-  Result<void> append_to_file(ByteView bytes);
+  Result<void> append_past_arena(ByteView bytes);
+  Result<void> append_to_file(const Back& back, ByteView bytes);
+  void begin_step(const Back& back);
+  Result<void> take_step(const file::PreparationStep& step);
+  enum class Wait { kNo, kYes };
+  void end_step(const Back& back, Wait wait);
+  void give_up_step(const Back& back);
   Result<void> take_pending(const Back& back);
   Result<void> drain(const Back& back);
   Result<void> fail_with(const Error& error);
@@ -86,10 +106,12 @@ class LogWriter final : public FileWriter, public std::enable_shared_from_this<L
 
   Places& places_;
   Disk& disk_;
-  WorkerPool& pool_;
+  LogWorkers workers_;
   Habit& habit_;
   FileKind kind_;
   file::AppendOptions options_;
+  std::unique_ptr<File>
+      step_file_;  // the log itself, for the steps: each sync is told of its own errors
 
   mutable std::mutex back_;
   file::AppendFile file_;
@@ -99,6 +121,9 @@ class LogWriter final : public FileWriter, public std::enable_shared_from_this<L
   Preparation preparation_;
   bool is_exact_ = false;
   bool is_closed_ = false;
+  StepJob step_job_;
+  std::future<Result<void>> step_;  // valid while one is being taken
+  std::atomic<bool> is_step_given_up_ = false;
 
   mutable std::mutex front_;
   std::unique_ptr<file::SharedArena> arena_;
