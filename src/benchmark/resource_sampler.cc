@@ -60,14 +60,30 @@ std::optional<std::uint64_t> stalled_us(const char* path) {
   return std::stoull(line.substr(at + kTotal.size()));
 }
 
+// "cpu  3200711 423645 ...": the eighth number, of all processors together, in microseconds.
+std::optional<std::uint64_t> stolen_us(const char* path) {
+  constexpr int kSteal = 8;
+  std::ifstream file(path);
+  std::string name;
+  std::uint64_t ticks = 0;
+  file >> name;
+  for (int field = 0; field < kSteal; ++field) file >> ticks;
+  if (!file) return std::nullopt;
+  constexpr std::uint64_t kUsPerS = 1'000'000;
+  return ticks * kUsPerS / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
+}
+
 // The share of the time since it was last asked, in percent.
-class Pressure {
+class ShareOfTime {
  public:
-  explicit Pressure(const char* path) : path_(path), before_(stalled_us(path)) {}
+  using Total = std::optional<std::uint64_t> (*)(const char* path);
+
+  ShareOfTime(Total total, const char* path, double processors = 1)
+      : total_(total), path_(path), processors_(processors), before_(total(path)) {}
 
   std::optional<double> next(std::chrono::nanoseconds elapsed) {
-    const std::optional<std::uint64_t> now = stalled_us(path_);
-    const double us = std::chrono::duration<double, std::micro>(elapsed).count();
+    const std::optional<std::uint64_t> now = total_(path_);
+    const double us = std::chrono::duration<double, std::micro>(elapsed).count() * processors_;
     std::optional<double> share;
     if (now && before_ && us > 0) share = 100 * static_cast<double>(*now - *before_) / us;
     before_ = now;
@@ -75,7 +91,9 @@ class Pressure {
   }
 
  private:
+  Total total_;
   const char* path_;
+  double processors_;
   std::optional<std::uint64_t> before_;
 };
 
@@ -128,9 +146,10 @@ std::vector<ResourceSample> ResourceSampler::stop() {
 void ResourceSampler::sample_until(const std::stop_token& token) {
   std::mutex mutex;
   std::condition_variable_any waiting;
-  Pressure io("/proc/pressure/io");
-  Pressure memory("/proc/pressure/memory");
-  Pressure cpu("/proc/pressure/cpu");
+  ShareOfTime io(stalled_us, "/proc/pressure/io");
+  ShareOfTime memory(stalled_us, "/proc/pressure/memory");
+  ShareOfTime cpu(stalled_us, "/proc/pressure/cpu");
+  ShareOfTime stolen(stolen_us, "/proc/stat", static_cast<double>(::sysconf(_SC_NPROCESSORS_ONLN)));
   const std::string status =
       subject_.process ? fmt::format("/proc/{}/status", *subject_.process) : std::string();
   auto before = SteadyClock::now();
@@ -151,6 +170,7 @@ void ResourceSampler::sample_until(const std::stop_token& token) {
     sample.psi_io = io.next(elapsed);
     sample.psi_memory = memory.next(elapsed);
     sample.psi_cpu = cpu.next(elapsed);
+    sample.stolen_percent = stolen.next(elapsed);
     samples_.push_back(sample);
   }
 }

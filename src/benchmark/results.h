@@ -50,6 +50,8 @@ struct ResourceSample {
   std::optional<double> psi_io{};
   std::optional<double> psi_memory{};
   std::optional<double> psi_cpu{};
+  // What the hypervisor kept of all processors' time, in percent: /proc/stat, "steal".
+  std::optional<double> stolen_percent{};
 };
 
 // One step of a sweep.

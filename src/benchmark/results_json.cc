@@ -96,6 +96,7 @@ Json samples(const std::vector<ResourceSample>& all) {
   add("psi_io", [](const ResourceSample& sample) { return or_null(sample.psi_io); });
   add("psi_memory", [](const ResourceSample& sample) { return or_null(sample.psi_memory); });
   add("psi_cpu", [](const ResourceSample& sample) { return or_null(sample.psi_cpu); });
+  add("stolen_percent", [](const ResourceSample& sample) { return or_null(sample.stolen_percent); });
   return result;
 }
 

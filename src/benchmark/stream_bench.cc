@@ -85,6 +85,22 @@ const Setting* setting_of(std::string_view name) {
   return found == std::end(kSettings) ? nullptr : found;
 }
 
+// Above so much the hypervisor's pauses are what the tails show.
+constexpr double kMuchStolenPercent = 1;
+
+void note_stolen_time(Results& results) {
+  double most = 0;
+  for (const Run& run : results.runs) {
+    const auto stolen = std::ranges::find(run.metrics, "stolen_percent", &Metric::name);
+    if (stolen != run.metrics.end()) most = std::max(most, stolen->value);
+  }
+  if (most < kMuchStolenPercent) return;
+  results.notes.push_back(
+      fmt::format("the hypervisor kept up to {:.1f} % of the processors' time: its pauses are in the "
+                  "latencies; a lower rate may show what is without them",
+                  most));
+}
+
 // One run to be made.
 struct Job {
   const Setting* setting = nullptr;
@@ -396,6 +412,7 @@ Result<Results> StreamBench::run() {
     if (!control_.is_stopped() || run.measured_s >= kLeastSeconds)
       results.runs.push_back(std::move(run));
   }
+  note_stolen_time(results);
   results.is_complete = !control_.is_stopped();
   if (!results.is_complete) {
     results.notes.push_back(fmt::format("interrupted: {} of {} runs, the last of them cut short",

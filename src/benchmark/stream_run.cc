@@ -103,6 +103,18 @@ void add_memory(Run& run) {
   add("page_cache_most_bytes", cache);
 }
 
+// Of a virtual machine: what its hypervisor keeps at a time, some milliseconds, is in the tails.
+void add_stolen_time(Run& run) {
+  double sum = 0;
+  int count = 0;
+  for (const ResourceSample& sample : run.samples) {
+    if (sample.at_s < 0 || !sample.stolen_percent) continue;
+    sum += *sample.stolen_percent;
+    ++count;
+  }
+  if (count > 0) add_metric(run, "stolen_percent", "%", Better::kNeither, sum / count);
+}
+
 void add_latencies(const std::string& name, const LatencyRecorder& recorder, bool has_event, Run& run) {
   run.latencies.push_back({.name = name, .histogram = recorder.all(), .seconds = recorder.seconds()});
   add_percentiles(run.latencies.back(), run.metrics);
@@ -296,6 +308,7 @@ void StreamMeasurement::finish() {
   }
   add_cpu(before_, after, target_, static_cast<double>(run_.bytes) / 1e9, run_);
   add_memory(run_);
+  add_stolen_time(run_);
   add_stages(producers_->stages(), before_, after, run_);
 }
 

@@ -223,13 +223,14 @@ std::string axis_of(const CurveFrame& frame) {
 }  // namespace
 
 std::string metric_label(std::string_view name) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kSpecial{
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kSpecial{
       {{"messages_per_second", "messages/s"},
        {"mb_per_second", "MB/s"},
        {"operations_per_second", "operations/s"},
        {"broker_cpu_s_per_gb", "broker CPU, s/GB"},
        {"client_cpu_s_per_gb", "client CPU, s/GB"},
-       {"reader_mb_per_second", "cold readers, MB/s"}}};
+       {"reader_mb_per_second", "cold readers, MB/s"},
+       {"stolen_percent", "kept by the hypervisor"}}};
   for (const auto& [special, label] : kSpecial) {
     if (name == special) return std::string(label);
   }
@@ -243,6 +244,7 @@ std::string metric_value(double value, std::string_view unit) {
   if (unit == "us") return human_microseconds(value);
   if (unit == "bytes") return human_bytes(static_cast<std::uint64_t>(value));
   if (unit == "1/s") return with_commas(static_cast<std::uint64_t>(std::llround(value)));
+  if (unit == "%") return fmt::format("{:.1f} %", value);
   return fmt::format("{:.2f}", value);
 }
 

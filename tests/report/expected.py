@@ -12,7 +12,8 @@ SWEEP = ("produce_p50_us", "produce_p99_us", "consume_p99_us", "achieved_per_sec
 SAMPLES = {
     "memory": {"rss_bytes": "process (RSS)", "page_cache_bytes": "page cache", "dirty_bytes": "dirty",
                "writeback_bytes": "writeback"},
-    "pressure": {"psi_io": "I/O", "psi_memory": "memory", "psi_cpu": "CPU"},
+    "pressure": {"psi_io": "I/O", "psi_memory": "memory", "psi_cpu": "CPU",
+                 "stolen_percent": "kept by the hypervisor"},
 }
 RAW = "raw"
 

@@ -3,7 +3,7 @@
 
 const QUANTITIES = { p50_us: 'p50', p99_us: 'p99', max_us: 'slowest' }
 const MEMORY = ['rss_bytes', 'page_cache_bytes', 'dirty_bytes', 'writeback_bytes']
-const PRESSURE = ['psi_io', 'psi_memory', 'psi_cpu']
+const PRESSURE = ['psi_io', 'psi_memory', 'psi_cpu', 'stolen_percent']
 const SWEEP = {
   produce_p50_us: 'produce p50',
   produce_p99_us: 'produce p99',
@@ -319,7 +319,7 @@ function overTime(scenario, repeat) {
       names: PRESSURE,
       unit: '%',
       least: 5,
-      read: 'The share of time in which at least one task waited for I/O, memory or a processor.',
+      read: 'The share of time in which at least one task waited for I/O, memory or a processor, and of the processors\u2019 time that the hypervisor kept.',
     }),
   ].flat(2)
 }

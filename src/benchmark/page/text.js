@@ -36,6 +36,7 @@ const LABELS = {
   psi_io: 'I/O',
   psi_memory: 'memory',
   psi_cpu: 'CPU',
+  stolen_percent: 'kept by the hypervisor',
 }
 
 function isNumber(value) {
