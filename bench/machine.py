@@ -12,6 +12,21 @@ BLOCK_BYTES = 4096
 SWAP_FILE_V2 = "memory.swap.max"  # only where the kernel accounts swap
 
 
+class StolenTime:
+    """How much of the processors' time the hypervisor of a virtual machine has kept since."""
+
+    def __init__(self):
+        self.began, self.before = time.monotonic(), self.stolen_s()
+
+    @staticmethod
+    def stolen_s():
+        return int(Path("/proc/stat").read_text().split()[8]) / os.sysconf("SC_CLK_TCK")
+
+    def percent(self):
+        available_s = (time.monotonic() - self.began) * os.cpu_count()
+        return 100 * (self.stolen_s() - self.before) / available_s
+
+
 class MemoryCgroup:
     """A limit on memory, page cache included, for the processes that enter it; it goes away with the `with`."""
 

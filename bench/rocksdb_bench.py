@@ -18,6 +18,9 @@ Each reading run of each mode and round begins with a copy of it (tables are har
 again), with none of its files in the page cache, and has to find every key that it asks for. In a round all modes have
 the same seed; who comes first changes with the round.
 
+Where a hypervisor stops both processors of a machine that are busy, its pauses are the p99.9 of every mode; db_bench on
+one of them (taskset -c 1 rocksdb_bench.py ...) shows the file systems'.
+
 The p99 and p99.9 are db_bench's; those of MultiGet are of batches. The page cache is what the files in the database's
 directory hold of it after db_bench has ended, the info log (LOG) included, in the worst round; side files (*.penstock)
 apart, at their largest while it ran.
@@ -455,12 +458,14 @@ def main():
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     options.dir.mkdir(parents=True, exist_ok=True)
+    stolen = machine.StolenTime()
     with tempfile.TemporaryDirectory(prefix="rocksdb_bench-", dir=options.dir) as directory:
         db_bench = DbBench(Path(directory).resolve(), sizes)
         fill_for(chosen, db_bench, modes[1])
         print(HEADER, flush=True)
         raw = measure_all(db_bench, modes, chosen, sizes.rounds, add)
     notes = [*([raw_note(raw, lines)] if raw else []), page_cache_note(lines), db_bench.mode_line,
+             f"the hypervisor kept {stolen.percent():.1f} % of the processors' time",
              f"{sizes.rounds} rounds, {sizes.keys:,} keys, memory {sizes.memory_mib} MiB"
              + (" (--quick: rough)" if options.quick else "")]
     print("\n" + "\n".join(notes))
