@@ -336,8 +336,7 @@ Result<void> write_backlog(const StreamTarget& target, const LoadShape& shape, s
   const LoadTarget load{.brokers = target.brokers, .topic = target.topic, .load = next_load()};
   Result<std::unique_ptr<ProducerLoad>> producers = ProducerLoad::start(load, writing, times);
   if (!producers) return Unexpected(producers.error());
-  const Result<void> awaited =
-      await_backlog(target, **producers, bytes / shape.message_bytes, keeps_going);
+  Result<void> awaited = await_backlog(target, **producers, bytes / shape.message_bytes, keeps_going);
   if (!awaited) (*producers)->abandon();
   (*producers)->stop();
   (*producers)->join();
