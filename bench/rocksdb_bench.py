@@ -2,7 +2,7 @@
 """db_bench, unchanged, on RocksDB's own file system (buffered and direct) and on penstock://, in turns; medians of the
 rounds, and the ratio to the better of the two stock modes.
 
-    rocksdb_bench.py [--dir DIR] [--quick] [--only SUBSTRING] [--rounds 5] [--json FILE] [--check]
+    rocksdb_bench.py [--dir DIR] [--quick] [--only SUBSTRING ...] [--rounds 5] [--json FILE] [--check]
 
 Takes root (a memory cgroup), a real file system with 8 GB free in DIR, and about 35 minutes; --quick takes a few
 minutes with a smaller database, less memory and one round, and its numbers are rough.
@@ -419,7 +419,8 @@ def parse_options():
     parser.add_argument("--quick", action="store_true", help="a few minutes, rough numbers")
     parser.add_argument("--json", type=Path, help="also write everything to this file")
     parser.add_argument("--check", action="store_true", help="exit 1 if a reach is missed")
-    parser.add_argument("--only", default="", metavar="SUBSTRING", help="the runs whose name holds this")
+    parser.add_argument("--only", action="append", default=[], metavar="SUBSTRING",
+                        help="the runs whose name holds this; again for more")
     parser.add_argument("--rounds", type=int, help=f"default: {FULL.rounds}; with --quick {QUICK.rounds}")
     parser.add_argument("--memory-mib", type=int, help=f"default: {FULL.memory_mib}; with --quick {QUICK.memory_mib}")
     parser.add_argument("--library", type=Path, default=REPOSITORY / "build/release/lib/libpenstock_rocksdb.so")
@@ -445,9 +446,9 @@ def fill_for(chosen, db_bench, mode):
 def main():
     options = parse_options()
     sizes = sizes_of(options)
-    chosen = [run for run in runs(sizes) if options.only in run.name]
+    chosen = [run for run in runs(sizes) if not options.only or any(part in run.name for part in options.only)]
     if not chosen:
-        raise SystemExit(f"no run's name holds '{options.only}': " + "; ".join(run.name for run in runs(sizes)))
+        raise SystemExit(f"no run's name holds {' or '.join(options.only)}: " + "; ".join(run.name for run in runs(sizes)))
     modes = [Mode(BUFFERED, [], has_page_cache=True), Mode(DIRECT, DIRECT_FLAGS),
              Mode(PENSTOCK, ["--fs_uri=penstock://"], preload=options.library.resolve())]
     lines = []
