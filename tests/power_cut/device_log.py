@@ -104,8 +104,10 @@ class ImageMaker:
             self.applied += 1
 
     def make(self, path, cut, random, keep=(0.0, 0.5, 1.0), sector_bytes=SECTOR_BYTES):
-        """Writes an image of a cut at `cut`: (unflushed writes, how many of them are on it whole or in part). Sectors of
-        `sector_bytes` are there wholly or not at all."""
+        """Writes an image of a cut at `cut`: (unflushed writes, how many of them are on it whole or in part).
+
+        Sectors of `sector_bytes` are there wholly or not at all.
+        """
         self.apply_durable(self.log.covered_at(cut))
         make_device(path, None, base=self.durable_path)
         share = random.choice(keep)

@@ -89,8 +89,8 @@ class DatabaseCuts(power_cuts.PowerCuts):
         first, last = synced(marks[0]), synced(marks[-1])
         assert last > first, "nothing was synced"
         half = bisect.bisect_left(marks, (first + last) // 2, key=synced)
-        # A mark's place is read after its sizes, on a busy machine long after: what is in the sizes of the next mark can
-        # lie in front of it.
+        # A mark's place is read after its sizes, on a busy machine long after: what is in the next mark's sizes can lie
+        # in front of it.
         return marks[max(half - 2, 0)][0]
 
     def look(self, mount):
