@@ -31,7 +31,8 @@ import harness
 import wire
 
 BROKEN_PROMISE = 3  # history_clients' exit code
-ORDERS = "0"  # the topic that the pipeline reads, as histories name it (history_workload.h)
+ORDERS, RESULTS = "0", "1"  # the topics, as histories name them (history_workload.h)
+PLANTED_PRODUCER = 2**32 - 1
 END_TIMEOUT_S = 180
 CHECK_TIMEOUT_S = 300
 SETTINGS = {
@@ -192,11 +193,11 @@ def plant_and_check(path, planted):
     stored = middle(of_kind["all"])
     other = lines[of_kind["all"][0]].split()
     farthest = max((lines[at].split() for at in of_kind["sight"]), key=lambda sight: int(sight[4]))
-    # The pipeline's group is said to be in the middle of one partition of orders. Whether the pipeline has made nothing
-    # (a busy machine) or all: either no message was made of what is in front of that, or one of what is behind it.
-    pipeline = lines[of_kind["pipeline"][0]].split()[1]
-    order = middle([at for at in of_kind["committed"] if lines[at].split()[1] == ORDERS])
-    _, topic, partition, offset = lines[order].split()[:4]
+    # Two results of one order, of a producer that there is not.
+    order = " ".join(lines[middle([at for at in of_kind["committed"] if lines[at].split()[1] == ORDERS])].split()[1:4])
+    results = [line for number in range(2) for line in (
+        f"sent {PLANTED_PRODUCER} {number} {RESULTS} 0 -1 {order}",
+        f"committed {RESULTS} 0 {10**12 + number} {PLANTED_PRODUCER} {number}")]
     plants = {
         "lost": [line for line in lines
                  if line.split()[0] not in ("all", "committed") or line.split()[4:6] != acknowledged[1:3]],
@@ -208,8 +209,7 @@ def plant_and_check(path, planted):
         "transaction": [" ".join([*line.split()[:2], "1", line.split()[3]]) if line.startswith("fate ") else line
                         for line in lines],
         "offset": [*lines, " ".join([*farthest[:4], "0", str(10**12), str(10**12 + 1)])],
-        "once": [*(line for line in lines if not line.startswith(f"sight {pipeline} ")),
-                 f"sight {pipeline} {topic} {partition} {int(offset) + 1} {10**12} {10**12 + 1}"],
+        "once": [*lines, *results],
         "told": [*lines, "complaint planted"],
     }
     for rule, history in plants.items():

@@ -76,7 +76,7 @@ class Checker {
   }
   void add(std::string_view rule, const std::string& text) {
     ++verdict_.finding_count;
-    if (verdict_.findings.size() < Verdict::kMaxFindings)
+    if (++count_of_rule_[rule] <= Verdict::kMaxOfARule)
       verdict_.findings.push_back(fmt::format("{}: {}", rule, text));
   }
 
@@ -331,8 +331,9 @@ class Checker {
 
   const History& history_;
   Verdict verdict_;
-  std::map<Name, Place> places_;  // in the logs
-  std::set<Name> seen_;           // by readers of committed messages
+  std::map<std::string_view, std::uint64_t> count_of_rule_;  // by literals
+  std::map<Name, Place> places_;                             // in the logs
+  std::set<Name> seen_;                                      // by readers of committed messages
   std::map<GroupPartition, std::pair<Isolation, std::set<std::int64_t>>> read_;
 };
 

@@ -25,10 +25,11 @@
 namespace penstock::broker::testing::history {
 
 struct Verdict {
-  std::vector<std::string> findings;  // the first kMaxFindings of them, one sentence each
-  std::uint64_t finding_count = 0;
+  std::vector<std::string> findings;  // the first kMaxOfARule of each rule, one sentence each
+  std::uint64_t finding_count = 0;    // of all rules, also those that are not shown
 
-  static constexpr std::size_t kMaxFindings = 30;
+  // Of each rule, so that one which is broken everywhere does not hide the others.
+  static constexpr std::size_t kMaxOfARule = 10;
 };
 
 Verdict check_history(const History& history);

@@ -123,6 +123,17 @@ TEST_F(HistoryCheckTest, AGoodHistoryHasNoFindings) {
   EXPECT_EQ(verdict.finding_count, 0U);
 }
 
+TEST_F(HistoryCheckTest, ARuleThatIsBrokenEverywhereDoesNotHideAnother) {
+  for (Entry& entry : orders().all) entry.message.reset();
+  history_.complaints.emplace_back("a gap");
+  const Verdict verdict = check_history(history_);
+  EXPECT_EQ(std::ranges::count_if(verdict.findings,
+                                  [](const std::string& text) { return text.starts_with("content"); }),
+            Verdict::kMaxOfARule);
+  EXPECT_GT(verdict.finding_count, verdict.findings.size());
+  EXPECT_TRUE(finds("told: a gap"));
+}
+
 // Order and content.
 
 TEST_F(HistoryCheckTest, AReaderThatGoesBackIsFound) {
