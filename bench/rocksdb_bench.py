@@ -271,9 +271,10 @@ class DbBench:
         with machine.MemoryCgroup(f"penstock-rocksdb-{os.getpid()}-{self.started}", self.sizes.memory_bytes) as cgroup:
             printed = self.run(command, cgroup.enter, sample)
         sample()
-        if mode.preload:
+        outcome = self.outcome(parse(printed, run.benchmarks.split(",")[-1]), max(side_bytes))
+        if mode.preload:  # after the outcome, since this reads the LOG through the page cache
             self.mode_line = self.line_of_mode()
-        return self.outcome(parse(printed, run.benchmarks.split(",")[-1]), max(side_bytes))
+        return outcome
 
     def outcome(self, numbers, side_bytes):
         files = [path for path in files_of(self.database) if path.suffix != SIDE_FILE_SUFFIX]
@@ -448,7 +449,8 @@ def main():
     sizes = sizes_of(options)
     chosen = [run for run in runs(sizes) if not options.only or any(part in run.name for part in options.only)]
     if not chosen:
-        raise SystemExit(f"no run's name holds {' or '.join(options.only)}: " + "; ".join(run.name for run in runs(sizes)))
+        names = "; ".join(run.name for run in runs(sizes))
+        raise SystemExit(f"no run's name holds {' or '.join(options.only)}: {names}")
     modes = [Mode(BUFFERED, [], has_page_cache=True), Mode(DIRECT, DIRECT_FLAGS),
              Mode(PENSTOCK, ["--fs_uri=penstock://"], preload=options.library.resolve())]
     lines = []
