@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <condition_variable>
@@ -12,6 +11,7 @@
 #include <mutex>
 
 #include "base/units.h"
+#include "disk/cached_bytes.h"
 #include "disk/descriptor.h"
 
 namespace penstock::benchmark {
@@ -22,22 +22,6 @@ constexpr std::chrono::milliseconds kInterval{500};
 // More samples than a run of many hours has; then there are no new ones.
 constexpr std::size_t kSamplesMax = 200'000;
 constexpr std::uint64_t kBytesPerKb = 1024;
-
-// cachestat's number, on every architecture; newer than Debian 12's headers.
-constexpr long kCacheStatCall = 451;
-
-// As <linux/mman.h> has them since Linux 6.5.
-struct CacheStatRange {
-  std::uint64_t offset = 0;
-  std::uint64_t length = 0;  // 0: to the end
-};
-struct CacheStat {
-  std::uint64_t cached = 0;
-  std::uint64_t dirty = 0;
-  std::uint64_t writeback = 0;
-  std::uint64_t evicted = 0;
-  std::uint64_t recently_evicted = 0;
-};
 
 // "Dirty:    1234 kB" and the like.
 std::optional<std::uint64_t> kb_field(const char* path, std::string_view field) {
@@ -85,7 +69,9 @@ class ShareOfTime {
     const std::optional<std::uint64_t> now = total_(path_);
     const double us = std::chrono::duration<double, std::micro>(elapsed).count() * processors_;
     std::optional<double> share;
-    if (now && before_ && us > 0) share = 100 * static_cast<double>(*now - *before_) / us;
+    // The hypervisor's total has been seen to go back.
+    if (now && before_ && *now >= *before_ && us > 0)
+      share = 100 * static_cast<double>(*now - *before_) / us;
     before_ = now;
     return share;
   }
@@ -112,17 +98,16 @@ void for_each_file(const std::string& directory, const std::function<bool(int fd
 }  // namespace
 
 std::optional<std::uint64_t> page_cache_bytes_of(const std::string& directory) {
-  std::uint64_t pages = 0;
+  std::uint64_t bytes = 0;
   bool is_known = true;
   for_each_file(directory, [&](int fd) {
-    CacheStatRange range;
-    CacheStat stat;
-    is_known = ::syscall(kCacheStatCall, fd, &range, &stat, 0U) == 0;
-    pages += stat.cached;
+    const std::optional<std::uint64_t> cached = cached_bytes(fd);
+    is_known = cached.has_value();
+    bytes += cached.value_or(0);
     return is_known;
   });
   if (!is_known) return std::nullopt;
-  return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  return bytes;
 }
 
 void drop_page_cache_of(const std::string& directory) {

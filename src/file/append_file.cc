@@ -227,7 +227,9 @@ Task<Result<void>> AppendFile::State::sync() {
     if (auto written = co_await write_everything(); !written) co_return written;
     if (auto done = co_await cut(); !done) co_return done;
     if (!needs_sync_) co_return Result<void>();
-    if (auto synced = co_await sync_file(SyncScope::kData); !synced) co_return synced;
+    // An exact file was cut; kAll also drops the page that a cut leaves.
+    const SyncScope scope = options_.is_exact ? SyncScope::kAll : SyncScope::kData;
+    if (auto synced = co_await sync_file(scope); !synced) co_return synced;
   }
   durable_bytes_ = size_bytes_;
   co_return Result<void>();

@@ -74,8 +74,7 @@ Result<void> ExactWriter::append(ByteView bytes) {
 Result<void> ExactWriter::flush() {
   const std::lock_guard lock(mutex_);
   if (kind_of(path_) == FileKind::kTable) return {};
-  if (auto flushed = run_inline(file_.flush()); !flushed) return fail_with(flushed.error());
-  return {};
+  return hand_over();
 }
 
 Result<void> ExactWriter::sync() {
@@ -87,14 +86,16 @@ Result<void> ExactWriter::sync() {
 Result<void> ExactWriter::close() {
   const std::lock_guard lock(mutex_);
   if (std::exchange(is_closed_, true)) return {};
-  // What was synced is durable and exact already; a file that was not needs no more than that here. But
-  // each cut of a file inside a block leaves a page in the page cache until the file is synced, and the
-  // LOG is cut with every flush.
+  // What was synced is durable and exact already; a file that was not needs no more than that here.
   if (file_.durable_bytes() == file_.size_bytes()) return {};
-  auto handed_over =
+  return hand_over();
+}
+
+Result<void> ExactWriter::hand_over() {
+  Result<void> done =
       kind_of(path_) == FileKind::kInfoLog ? run_inline(file_.sync()) : run_inline(file_.flush());
-  if (!handed_over) return fail_with(handed_over.error());
-  return {};
+  if (!done) return fail_with(done.error());
+  return done;
 }
 
 Result<void> ExactWriter::truncate(std::uint64_t size_bytes) {

@@ -1,7 +1,9 @@
 // ExactWriter: a writer of files that are not logs of records: tables, CURRENT, OPTIONS, LOG, anything.
 //
 // Their size says where they end, so it is exact whenever somebody may look: after every flush() but
-// that of a table, and after every sync().
+// that of a table, and after every sync(). A flush() of the LOG is a sync: each cut of a file inside a
+// block leaves a page in the page cache until the file is synced, and RocksDB flushes its LOG with each
+// of its jobs, and every five seconds.
 #pragma once
 
 #include <mutex>
@@ -36,6 +38,7 @@ class ExactWriter final : public FileWriter {
  private:
   ExactWriter(Places& places, WarmOutput& warm_output, Disk& disk, file::AppendFile file,
               file::AppendOptions options);
+  Result<void> hand_over();
   // What is in memory is not, or not for sure, what is in the file.
   //
   // A file takes no more after a failure, which is right for data. The LOG is for people, who want to

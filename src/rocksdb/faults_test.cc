@@ -1,7 +1,6 @@
 // A full disk, a failing disk, a disk without direct I/O, two processes; and the page cache.
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +9,8 @@
 #include <fstream>
 #include <thread>
 
+#include "disk/cached_bytes.h"
+#include "disk/descriptor.h"
 #include "disk/posix_ops.h"
 #include "disk/system_faults.h"
 #include "disk/testing/image_mount.h"
@@ -302,22 +303,14 @@ TEST(RocksLock, OneProcessAtATime) {
   EXPECT_TRUE(another_process_can_lock());
 }
 
-std::size_t cached_pages(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  const std::size_t bytes = std::filesystem::file_size(path);
-  std::size_t count = 0;
-  if (bytes > 0) {
-    void* const mapped = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, fd, 0);
-    std::vector<unsigned char> pages((bytes + 4095) / 4096);
-    EXPECT_EQ(::mincore(mapped, bytes, pages.data()), 0);
-    for (const unsigned char page : pages) count += page & 1U;
-    ::munmap(mapped, bytes);
-  }
-  ::close(fd);
-  return count;
+std::optional<std::uint64_t> cached_bytes_of(const std::string& path) {
+  return cached_bytes(Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC)).get());
 }
+#define SKIP_UNLESS_THE_PAGE_CACHE_CAN_BE_SEEN() \
+  if (!cached_bytes_of("/proc/self/exe")) GTEST_SKIP() << "no cachestat here (Linux 6.5)"
 
 TEST(RocksPageCache, NothingOfADatabaseIsInIt) {
+  SKIP_UNLESS_THE_PAGE_CACHE_CAN_BE_SEEN();
   const TempDirectory directory;
   DirectFileSystemOptions options;
   options.mode = RequestedIoMode::kDirect;
@@ -334,14 +327,34 @@ TEST(RocksPageCache, NothingOfADatabaseIsInIt) {
   for (const auto& entry : std::filesystem::recursive_directory_iterator(directory.path())) {
     if (!entry.is_regular_file()) continue;
     const std::string name = entry.path().filename();
-    if (name.ends_with(".penstock")) side_bytes += cached_pages(entry.path()) * 4096;
-    if (name.ends_with(".penstock")) continue;
-    EXPECT_EQ(cached_pages(entry.path()), 0U) << entry.path();
+    const std::uint64_t cached = cached_bytes_of(entry.path()).value_or(0);
+    if (name.ends_with(".penstock")) {
+      side_bytes += cached;
+      continue;
+    }
+    EXPECT_EQ(cached, 0U) << entry.path();
     ++looked_at;
   }
   EXPECT_GT(looked_at, 8U);
   EXPECT_LE(side_bytes, 2U << 20);
   ASSERT_OK(open->ContinueBackgroundWork());
+}
+
+// A program that ends without closing it leaves what this does.
+TEST(RocksPageCache, NothingOfTheLogThatWasFlushedIsInIt) {
+  SKIP_UNLESS_THE_PAGE_CACHE_CAN_BE_SEEN();
+  const TempDirectory directory;
+  const TestEnv ours = TestEnv::ours({.mode = RequestedIoMode::kDirect});
+  std::shared_ptr<db::Logger> logger;
+  ASSERT_OK(ours.fs->NewLogger(directory / "LOG", {}, &logger, nullptr));
+  logger->SetInfoLogLevel(db::InfoLogLevel::INFO_LEVEL);
+  for (int i = 0; i < 100; ++i) {
+    db::Info(logger, "a line of some length, so that the flushes end in many blocks of the file: %d",
+             i);
+    logger->Flush();
+  }
+  EXPECT_GT(std::filesystem::file_size(directory / "LOG"), 2U * 4096);
+  EXPECT_EQ(cached_bytes_of(directory / "LOG"), 0U);
 }
 
 // For people, who want to read what came after the disk was full.

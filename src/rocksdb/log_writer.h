@@ -1,9 +1,9 @@
 // LogWriter: a writer of RocksDB's logs, the write-ahead log and the MANIFEST.
 //
 // Space is prepared ahead of its end, so that a sync is one write over blocks that are there: the
-// format tells where the data ends (log_format.h). It is prepared by a thread of the pool, while puts
-// go on in front of it. A side file says that this has to be found out, as long as the log was not
-// closed.
+// format tells where the data ends (log_format.h). The first step is taken by the put that needs it,
+// each further one by a thread, while puts go on in front of it. A side file says that the end has to
+// be found out, as long as the log was not closed.
 //
 // A put that is not synced must survive the death of the process. So the bytes of a write-ahead log go
 // to memory that outlives it (file::SharedArena, the side file), and from there to the device in large
@@ -110,8 +110,8 @@ class LogWriter final : public FileWriter, public std::enable_shared_from_this<L
   Habit& habit_;
   FileKind kind_;
   file::AppendOptions options_;
-  std::unique_ptr<File>
-      step_file_;  // the log itself, for the steps: each sync is told of its own errors
+  // The log itself, for the steps: each sync is told of its own errors.
+  std::unique_ptr<File> step_file_;
 
   mutable std::mutex back_;
   file::AppendFile file_;

@@ -61,6 +61,8 @@ class Bench(harness.WorkspaceTestCase):
             self.assertEqual(run["distributions"]["consume"]["count"], run["distributions"]["produce"]["count"])
             self.assertIn("commit: device", [stage["name"] for stage in run["stages"]])
             self.assertTrue(run["samples"]["rss_bytes"])
+            self.assertTrue(all(0 <= share <= 100 for share in run["samples"]["stolen_percent"] if share is not None))
+            self.assertTrue(0 <= run["metrics"]["stolen_percent"] <= 100)
         backfill = [run for run in results["runs"] if run["scenario"] == "backfill"]
         self.assertTrue(all(run["metrics"]["reader_mb_per_second"] > 0 for run in backfill))
         self.assertTrue(all(run["events"] for run in backfill))
