@@ -181,9 +181,9 @@ Result<void> complete_plan(StreamOptions& options) {
   if (!scenarios) return Unexpected(scenarios.error());
   plan.scenarios = *scenarios;
   for (const std::string& text : options.topic_settings)
-    plan.topic_settings.push_back(split_name_value(text));
+    plan.topic_settings.emplace_back(split_name_value(text));
   for (const std::string& text : options.client_settings)
-    plan.shape.client_settings.push_back(split_name_value(text));
+    plan.shape.client_settings.emplace_back(split_name_value(text));
   for (const std::string& text : options.serve_settings) {
     plan.serve_flags.emplace_back("--set");
     plan.serve_flags.push_back(text);

@@ -80,9 +80,8 @@ Result<kafka::Compression> parse_codec(const std::string& text) {
 std::vector<kafka::RecordHeaderView> to_headers(const std::vector<std::string>& texts) {
   std::vector<kafka::RecordHeaderView> headers;
   for (const std::string& text : texts) {
-    const std::string_view header = text;
-    const std::size_t equals = header.find('=');
-    headers.push_back({as_bytes(header.substr(0, equals)), as_bytes(header.substr(equals + 1))});
+    const auto [name, value] = split_name_value(text);
+    headers.push_back({as_bytes(name), as_bytes(value)});
   }
   return headers;
 }

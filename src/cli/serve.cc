@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "cli/exit_code.h"
+#include "cli/name_value.h"
 #include "server/config_keys.h"
 #include "server/process.h"
 #include "server/server.h"
@@ -87,10 +88,10 @@ void add_configuration_flags(CLI::App& command, server::ConfigSources& sources) 
   }
   const auto take_set = [&sources](const std::vector<std::string>& entries) {
     for (const std::string& entry : entries) {
-      const std::size_t equals = entry.find('=');
-      if (equals == std::string::npos)
-        throw CLI::ValidationError("--set", "'" + entry + "' is not KEY=VALUE");
-      sources.flags.push_back({entry.substr(0, equals), entry.substr(equals + 1), "--set " + entry});
+      if (const std::string wrong = check_name_value(entry); !wrong.empty())
+        throw CLI::ValidationError("--set", wrong);
+      const auto [key, value] = split_name_value(entry);
+      sources.flags.push_back({std::string(key), std::string(value), "--set " + entry});
     }
   };
   command

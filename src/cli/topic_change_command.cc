@@ -37,8 +37,9 @@ Result<KafkaClient::TopicEdits> read_edits(const ChangeOptions& options) {
     return {};
   };
   for (const std::string& setting : options.set) {
-    auto [name, value] = split_name_value(setting);
-    if (auto added = add(name, std::move(value)); !added) return Unexpected(added.error());
+    const auto [name, value] = split_name_value(setting);
+    if (auto added = add(std::string(name), std::string(value)); !added)
+      return Unexpected(added.error());
   }
   for (const std::string& name : options.unset)
     if (auto added = add(name, std::nullopt); !added) return Unexpected(added.error());

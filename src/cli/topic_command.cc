@@ -61,7 +61,7 @@ Result<void> create(const TopicOptions& options, Console& console) {
   KafkaClient::TopicSettings settings;
   for (const std::string& setting : options.settings) {
     const auto [name, value] = split_name_value(setting);
-    settings[name] = value;
+    settings[std::string(name)] = value;
   }
   const auto partitions = client->create_topic(options.name, options.partitions, settings);
   if (!partitions) return Unexpected(partitions.error());
