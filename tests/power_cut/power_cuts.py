@@ -39,6 +39,7 @@ DEVICE_MIB = 512
 # 4 KiB in place and reads them before it replays its log, so an image in some hundred with a torn one does not mount
 # ("Metadata CRC error", Linux 6.18). The same cut is then made once more as of a disk with blocks of 4 KiB.
 SECTORS = {"ext4": [512], "xfs": [512, 4096]}
+REFUSED_PER_IMAGES_MAX = 20  # one in so many, and one more: else something else than that is wrong
 FLUSH_MS = 2
 
 
@@ -228,6 +229,8 @@ class PowerCuts:
             except AssertionError as error:
                 if isinstance(error, MountRefused) and sector_bytes != SECTORS[self.file_system][-1]:
                     self.refused += 1
+                    limit = 1 + self.images // REFUSED_PER_IMAGES_MAX
+                    assert self.refused <= limit, f"{self.refused} of {self.images} images cannot be mounted: {error}"
                     continue
                 self.random.setstate(drawn_before)
                 self.keep_image(maker, cut, sector_bytes)
