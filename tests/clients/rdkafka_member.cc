@@ -95,7 +95,10 @@ std::set<std::int32_t> RdkafkaMember::partitions() const {
 void RdkafkaMember::on_rebalance(rd_kafka_t* client, rd_kafka_resp_err_t event,
                                  rd_kafka_topic_partition_list_t* partitions, void* self) {
   ++static_cast<RdkafkaMember*>(self)->rebalances_;
-  const bool is_cooperative = std::string_view(rd_kafka_rebalance_protocol(client)) == "COOPERATIVE";
+  // There is none while the consumer closes; librdkafka then takes either call for the end of
+  // everything.
+  const char* const protocol = rd_kafka_rebalance_protocol(client);
+  const bool is_cooperative = protocol != nullptr && std::string_view(protocol) == "COOPERATIVE";
   const bool is_assignment = event == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
   if (is_cooperative) {
     destroy_error(is_assignment ? rd_kafka_incremental_assign(client, partitions)
