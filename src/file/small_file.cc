@@ -34,7 +34,11 @@ Task<Result<void>> replace_small_file(Disk& disk, std::string directory, std::st
                                       std::vector<std::byte> contents) {
   const std::string path = directory + "/" + name;
   const std::string temporary = path + ".tmp";
-  if (auto written = co_await write_durably(disk, temporary, contents); !written) co_return written;
+  if (auto written = co_await write_durably(disk, temporary, contents); !written) {
+    // Whether or not it can be removed, the error to report is the first one.
+    (void)co_await disk.remove(temporary);
+    co_return written;
+  }
   if (auto renamed = co_await disk.rename(temporary, path); !renamed) co_return renamed;
   co_return co_await disk.sync_directory(directory);
 }

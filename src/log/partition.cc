@@ -173,8 +173,9 @@ Task<Result<void>> Partition::close() {
       (void)co_await seal(context_.disk, *segment, SealCut::kNone);
       continue;
     }
-    if (auto sealed = co_await seal(context_.disk, *segment, SealCut::kToData); !sealed)
-      co_return sealed;
+    auto sealed = co_await seal(context_.disk, *segment, SealCut::kToData);
+    // A full disk takes nothing but the index away.
+    if (!sealed && sealed.error().code() != ErrorCode::kNoSpace) co_return sealed;
   }
   if (!collected_.empty()) {
     co_return Unexpected(persist_error_->context(

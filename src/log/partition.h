@@ -236,7 +236,8 @@ class Partition {
   // now: then it stays where it is, and the options hold all the same.
   Task<Result<void>> change(PartitionOptions options);
 
-  // Refuses new work, lets everything pending finish, and seals, so that the next open() scans nothing.
+  // Refuses new work, lets everything pending finish, and seals, so that the next open() scans nothing
+  // but what a full disk had no room to seal.
   Task<Result<void>> close();
 
   // Refuses new work, lets everything pending finish, and removes the files and the directory.

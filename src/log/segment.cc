@@ -124,18 +124,38 @@ Task<Result<Entry>> read_expected(SegmentScanner& scanner, const Segment& segmen
   co_return std::move(**entry);
 }
 
-Task<Result<void>> seal(Disk& disk, Segment& segment, SealCut cut) {
-  auto indexed =
-      co_await file::replace_small_file(disk, segment.directory, index_file_name(segment.header.number),
-                                        segment.to_sealed_index().encode());
-  if (!indexed) co_return indexed;
-  segment.sealed = true;
-  segment.indexed = true;
-  // Readers read whole blocks, and direct reads of a partial last block are short, not wrong.
-  if (cut == SealCut::kNone || segment.is_nearly_full()) co_return Result<void>();
+namespace {
+
+Task<Result<void>> write_index(Disk& disk, const Segment& segment) {
+  co_return co_await file::replace_small_file(disk, segment.directory,
+                                              index_file_name(segment.header.number),
+                                              segment.to_sealed_index().encode());
+}
+
+// Readers read whole blocks, and direct reads of a partial last block are short, not wrong.
+Task<Result<void>> cut_to_data(Segment& segment) {
   segment.written_bytes = std::min(segment.written_bytes, segment.data_end.value);
   if (auto done = co_await segment.file->truncate(segment.data_end.value); !done) co_return done;
   co_return co_await segment.file->sync(SyncScope::kAll);
+}
+
+}  // namespace
+
+Task<Result<void>> seal(Disk& disk, Segment& segment, SealCut cut) {
+  const bool may_cut = cut == SealCut::kToData;
+  const bool keeps_spare = segment.is_nearly_full();
+  if (may_cut && !keeps_spare) {
+    if (auto done = co_await cut_to_data(segment); !done) co_return done;
+  }
+  auto indexed = co_await write_index(disk, segment);
+  if (!indexed && indexed.error().code() == ErrorCode::kNoSpace && may_cut && keeps_spare) {
+    if (auto done = co_await cut_to_data(segment); !done) co_return done;
+    indexed = co_await write_index(disk, segment);
+  }
+  if (!indexed) co_return indexed;
+  segment.sealed = true;
+  segment.indexed = true;
+  co_return Result<void>();
 }
 
 }  // namespace penstock::log

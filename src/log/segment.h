@@ -124,12 +124,12 @@ struct Batches {
 };
 
 enum class SealCut {
-  kToData,  // cut the file to its data, unless it is nearly full
+  kToData,  // cut the file to its data, unless it is nearly full and the disk is not
   kNone,    // keep what lies behind, as evidence
 };
 
-// Seals: writes the index file, then cuts the segment. Everything in it must be durable. Crash-safe:
-// the index file is the seal, and the cut only gives space back.
+// Seals: cuts the segment, then writes the index file, for which a full disk has room then. Everything
+// in it must be durable. Crash-safe: the index file is the seal, and the cut only gives space back.
 Task<Result<void>> seal(Disk& disk, Segment& segment, SealCut cut);
 
 }  // namespace penstock::log

@@ -82,12 +82,14 @@ class DiskFullTest(FileSystemTest):
 
     def fill_with_a_file(self, leave_bytes=0):
         """Takes the disk's space by a file that is none of the server's."""
-        path = self.disk / "filler"
         free = os.statvfs(self.disk)
-        size = free.f_bavail * free.f_frsize - leave_bytes
+        return self.make_file("filler", free.f_bavail * free.f_frsize - leave_bytes)
+
+    def make_file(self, name, size_bytes):
+        path = self.disk / name
         with open(path, "wb") as file:
             with contextlib.suppress(OSError):
-                os.posix_fallocate(file.fileno(), 0, size)
+                os.posix_fallocate(file.fileno(), 0, size_bytes)
         return path
 
     def test_a_full_disk_refuses_producers_and_serves_consumers(self):
@@ -114,16 +116,27 @@ class DiskFullTest(FileSystemTest):
         self.assert_writing_resumes()
         self.assert_all_acknowledged_are_there()
 
-    def test_a_server_on_a_full_disk_starts_again_with_all_its_data(self):
-        self.fill()
-        for how in (self.server.stop_cleanly, self.server.kill9):
+    def test_a_server_on_a_full_disk_stops_cleanly_and_starts_again_with_all_its_data(self):
+        spares = [self.make_file(name, 4 << 20) for name in ("spare", "another spare")]
+        for how, spare in zip((self.server.stop_cleanly, self.server.kill9), spares):
             with self.subTest(how=how.__name__):
+                self.fill()
+                self.fill_with_a_file()  # the rest, which is less than a segment
                 self.connection.socket.close()
                 how()
+                spare.unlink()
                 self.server.start()
                 self.connection = wire.Connection(self.server.port, timeout_s=60)
                 self.addCleanup(self.connection.socket.close)
                 self.assert_all_acknowledged_are_there()
+
+    def test_a_server_is_told_to_make_room_where_there_is_none_to_start_in(self):
+        self.server.kill9()
+        self.fill_with_a_file()
+        self.make_file("rest", 1 << 20)
+        code, printed = self.server.run_to_exit()
+        self.assertEqual(code, 1)
+        self.assertRegex(printed, "(?i)make room")
 
 
 class OtherFileSystemsTest(FileSystemTest):

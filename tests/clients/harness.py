@@ -205,7 +205,7 @@ class Server:
 
     def stop_cleanly(self):
         code = self.stop()
-        assert code == 0, f"{self.name} ended with {code} on SIGTERM"
+        assert code == 0, f"{self.name} ended with {code} on SIGTERM:\n{self.log_tail()}"
 
     def kill9(self):
         if self.process is not None:
