@@ -59,6 +59,14 @@ std::uint32_t unit(std::uint32_t bytes) {
 Result<IoTrials> IoTrials::create(const std::string& directory, Place place) {
   Result<Descriptor> file = open_nameless_file(directory);
   if (!file) return Unexpected(file.error());
+  // A full disk would pass for one that refuses everything.
+  if (::fallocate(file->get(), 0, 0, static_cast<off_t>(kFileBytes)) == 0) {
+    ::ftruncate(file->get(), 0);
+  } else if (const int error = errno; error == ENOSPC || error == EDQUOT) {
+    return Unexpected(Error::from_errno(
+        error, fmt::format("try {} KiB in {} (make room on its disk, or raise the quota)",
+                           kFileBytes / kKiB, directory)));
+  }
   return IoTrials(std::move(*file), std::move(place));
 }
 

@@ -24,7 +24,8 @@ class IoTrials {
     DeviceReport device;
   };
 
-  // Creates the file in `directory`. Errors: those of open_nameless_file.
+  // Creates the file in `directory`. Errors: those of open_nameless_file, and kNoSpace where it would
+  // not fit.
   static Result<IoTrials> create(const std::string& directory, Place place);
 
   DirectAlignment alignment() const;

@@ -196,6 +196,20 @@ TEST(Probe, Ext4FilesThatJournalTheirDataAreNotDirect) {
   EXPECT_NE(report->direct.why.find("chattr -j"), std::string::npos) << report->direct.why;
 }
 
+TEST(Probe, AFullDiskIsSaidToBeFullAndNotToRefuseDirectIo) {
+  const ImageMount mount("mkfs.ext4 -q", 24);
+  if (!mount.is_mounted()) GTEST_SKIP() << "cannot mount a loop device (needs root, mkfs.ext4)";
+  mount.fill();
+  const Result<ProbeReport> full = probe(mount.path());
+  ASSERT_FALSE(full);
+  EXPECT_EQ(full.error().code(), ErrorCode::kNoSpace);
+  EXPECT_TRUE(full.error().message().contains("make room")) << full.error().message();
+  mount.make_room();
+  const Result<ProbeReport> now = probe(mount.path());
+  ASSERT_TRUE(now) << now.error().message();
+  EXPECT_TRUE(now->direct.works());
+}
+
 TEST(Probe, AReadOnlyMountIsRefusedOrOnlyLookedAt) {
   const ImageMount mount("mkfs.ext4 -q", 24, "ro");
   SKIP_UNLESS_MOUNTED(mount);

@@ -12,11 +12,17 @@ Result<Disk*> Places::disk_for(const std::string& path) {
   const std::string directory = directory_of(path);
   const std::lock_guard lock(mutex_);
   auto known = known_.find(directory);
-  if (known == known_.end()) {
+  if (known == known_.end() || known->second.is_for_now) {
     Result<ChosenMode> found = find_mode(directory);
+    // A full disk has no room to try anything: through the page cache, until the next file.
+    const bool is_full = !found && found.error().code() == ErrorCode::kNoSpace;
+    if (is_full && requested_ == RequestedIoMode::kAuto)
+      found = ChosenMode{.mode = IoMode::kBuffered, .reason = found.error().message()};
     if (!found) return Unexpected(found.error());
+    const bool is_told = is_full && known != known_.end() && known->second.is_told;
     if (known_.size() >= kMaxDirectories) known_.clear();
-    known = known_.emplace(directory, Known{.chosen = std::move(*found)}).first;
+    Known anew{.chosen = std::move(*found), .is_told = is_told, .is_for_now = is_full};
+    known = known_.insert_or_assign(directory, std::move(anew)).first;
   }
   const ChosenMode& chosen = known->second.chosen;
   // The LOG itself is where it is said.

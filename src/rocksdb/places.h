@@ -54,6 +54,7 @@ class Places {
   struct Known {
     ChosenMode chosen;
     bool is_told = false;
+    bool is_for_now = false;
   };
 
   RequestedIoMode requested_;

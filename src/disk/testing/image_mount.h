@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "base/testing/temp_directory.h"
@@ -33,7 +35,18 @@ class ImageMount {
   bool is_mounted() const { return is_mounted_; }
   const std::string& path() const { return mount_point_; }
 
+  // Takes all the space that there is, and gives it back.
+  void fill() const {
+    std::ofstream file(filler());
+    const std::string block(4096, 'x');
+    while (file.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
+    }
+  }
+  void make_room() const { std::filesystem::remove(filler()); }
+
  private:
+  std::string filler() const { return mount_point_ + "/filler"; }
+
   TempDirectory directory_;
   std::string mount_point_;
   bool is_mounted_ = false;
