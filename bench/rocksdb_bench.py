@@ -19,7 +19,8 @@ again), with none of its files in the page cache, and has to find every key that
 the same seed; who comes first changes with the round.
 
 Where a hypervisor stops both processors of a machine that are busy, its pauses are the p99.9 of every mode; db_bench on
-one of them (taskset -c 1 rocksdb_bench.py ...) shows the file systems'.
+one of them (taskset -c 1 rocksdb_bench.py ...) shows the file systems'. What glibc's malloc does with a block cache that
+grows depends on the sizes that are allocated beside it; --allocator takes another one.
 
 The p99 and p99.9 are db_bench's; those of MultiGet are of batches. The page cache is what the files in the database's
 directory hold of it after db_bench has ended, the info log (LOG) included, in the worst round; side files (*.penstock)
@@ -199,12 +200,14 @@ def parse(output, benchmark):
 class DbBench:
     """Runs db_bench in `directory`, each with its own cgroup."""
 
-    def __init__(self, directory, sizes):
+    def __init__(self, directory, sizes, allocator):
         self.directory, self.sizes, self.started, self.mode_line = directory, sizes, 0, ""
+        self.allocator = allocator
         self.database = directory / "database"
 
     def command(self, mode, benchmarks, flags, seed):
-        environment = [f"LD_PRELOAD={mode.preload}"] if mode.preload else []
+        preload = ":".join(str(library) for library in (mode.preload, self.allocator) if library)
+        environment = [f"LD_PRELOAD={preload}"] if preload else []
         return ["setpriv", "--pdeathsig", "KILL", "--", "env", *environment, "db_bench", f"--db={self.database}",
                 f"--benchmarks={benchmarks}", f"--num={self.sizes.keys}", f"--key_size={KEY_BYTES}",
                 f"--value_size={VALUE_BYTES}", "--compression_type=none",
@@ -424,10 +427,14 @@ def parse_options():
                         help="the runs whose name holds this; again for more")
     parser.add_argument("--rounds", type=int, help=f"default: {FULL.rounds}; with --quick {QUICK.rounds}")
     parser.add_argument("--memory-mib", type=int, help=f"default: {FULL.memory_mib}; with --quick {QUICK.memory_mib}")
+    parser.add_argument("--allocator", type=Path, metavar="LIBRARY",
+                        help="a malloc that db_bench uses in all modes (libjemalloc.so.2); default: glibc's")
     parser.add_argument("--library", type=Path, default=REPOSITORY / "build/release/lib/libpenstock_rocksdb.so")
     options = parser.parse_args()
     if not options.library.exists():
         parser.error(f"there is no {options.library}; build it first")
+    if options.allocator and not options.allocator.exists():
+        parser.error(f"there is no {options.allocator}; give its whole path")
     return options
 
 
@@ -463,13 +470,14 @@ def main():
     options.dir.mkdir(parents=True, exist_ok=True)
     stolen = machine.StolenTime()
     with tempfile.TemporaryDirectory(prefix="rocksdb_bench-", dir=options.dir) as directory:
-        db_bench = DbBench(Path(directory).resolve(), sizes)
+        db_bench = DbBench(Path(directory).resolve(), sizes, options.allocator)
         fill_for(chosen, db_bench, modes[1])
         print(HEADER, flush=True)
         raw = measure_all(db_bench, modes, chosen, sizes.rounds, add)
     notes = [*([raw_note(raw, lines)] if raw else []), page_cache_note(lines), db_bench.mode_line,
              f"the hypervisor kept {stolen.percent():.1f} % of the processors' time",
-             f"{sizes.rounds} rounds, {sizes.keys:,} keys, memory {sizes.memory_mib} MiB"
+             f"{sizes.rounds} rounds, {sizes.keys:,} keys, memory {sizes.memory_mib} MiB, "
+             f"malloc of {options.allocator or 'glibc'}"
              + (" (--quick: rough)" if options.quick else "")]
     print("\n" + "\n".join(notes))
     if options.json:
