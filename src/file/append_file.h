@@ -111,7 +111,8 @@ class AppendFile {
   void set_preparation(Preparation preparation);
   // With AppendOptions::owner_prepares: the step ahead that is due, if one is. It may be taken on any
   // thread (take_step(), and a sync if it is kWritten), through another File of the same path. Until
-  // end_step() only appends that has_space_for() may be made, and neither seal() nor close().
+  // end_step() only appends that has_space_for() may be made, and neither seal() nor close(), nor, of
+  // an exact file, flush() or sync().
   std::optional<PreparationStep> begin_step();
   // It ended so; kClosed: it was given up. A failure is reported by the append that needs the step.
   Task<void> end_step(PreparationStep step, Result<void> done);

@@ -125,6 +125,7 @@ std::optional<PreparationStep> PreparedSpace::begin_step(FilePosition used_end) 
 Task<void> PreparedSpace::end_step(PreparationStep step, Result<void> done) {
   if (!done && done.error().code() == ErrorCode::kClosed) {
     is_busy_ = false;
+    idle_.wake_all();
     co_return;
   }
   const Result<void> concluded = co_await conclude(step, std::move(done));

@@ -134,7 +134,7 @@ Result<ProbeReport> DiskSet::report_on(const std::string& path) {
   ++probe_count_;
   Result<ProbeReport> report = probe(directory);
   if (!report) return Unexpected(report.error());
-  // What could not be made durable may be a full disk, which passes.
+  // Why nothing could be made durable may pass.
   if (report->durable_write.works()) {
     if (known_.size() == kMaxKnown) known_.pop_front();
     known_.push_back({.place = *place, .report = *report});

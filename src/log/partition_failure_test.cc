@@ -294,6 +294,48 @@ TEST(PartitionFullDisk, ARestartOnAFullDiskStillServesReads) {
   machine.expect_log(seeds, kLarge);
 }
 
+// What sealing cuts is room for the index.
+TEST(PartitionFullDisk, AGracefulStopNeedsNoSpaceAndLeavesNothingToScan) {
+  constexpr BatchShape kLeavesRoom{.payload_bytes = 13'000};  // four blocks, of six or fourteen
+  SimStorage storage;
+  std::vector<std::uint64_t> seeds;
+  {
+    LogMachine machine(storage);
+    machine.start();
+    storage.set_capacity(80 * kKiB);
+    for (std::uint64_t seed = 0; machine.append(seed, kLeavesRoom); ++seed) seeds.push_back(seed);
+    storage.set_capacity(storage.space().total_bytes - storage.space().available_bytes);
+    ASSERT_EQ(storage.space().available_bytes, 0U);
+    EXPECT_TRUE(machine.stop());
+  }
+  storage.set_capacity(kGiB);
+  LogMachine machine(storage);
+  machine.start();
+  EXPECT_EQ(machine.report().scanned_segment_count, 0U);
+  machine.expect_log(seeds, kLeavesRoom);
+}
+
+TEST(PartitionFullDisk, WhatAGracefulStopCouldNotIndexIsScanned) {
+  SimStorage storage;
+  std::vector<std::uint64_t> seeds;
+  {
+    LogMachine machine(storage);
+    machine.start();
+    machine.disk.inject(
+        {.op = SimOp::kWrite, .path_part = ".idx", .count = 1000, .errno_value = ENOSPC});
+    for (std::uint64_t seed = 0; seed < 9; ++seed) {
+      machine.append_ok(seed, kLarge);
+      seeds.push_back(seed);
+    }
+    EXPECT_TRUE(machine.stop());
+  }
+  LogMachine machine(storage);
+  machine.start();
+  EXPECT_GT(machine.report().scanned_segment_count, 0U);
+  EXPECT_TRUE(machine.report().findings.empty());
+  machine.expect_log(seeds, kLarge);
+}
+
 // ---- segments that were prepared and not used
 
 TEST(PartitionRoll, ASegmentThatTurnsOutTooSmallIsNotDamageIfItComesBack) {

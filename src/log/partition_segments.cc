@@ -172,9 +172,10 @@ Task<Result<SegmentRef>> Partition::make_segment(std::uint64_t size_bytes,
 }
 
 // An index that could not be written is tried again by close(); until then the segment is merely
-// unsealed.
+// unsealed, or, where a full disk has no room for it, sealed without one: deletion must go on there.
 Task<void> Partition::seal_in_background(SegmentRef segment, Gate::Hold) {
-  (void)co_await seal(context_.disk, *segment, SealCut::kToData);
+  const Result<void> sealed = co_await seal(context_.disk, *segment, SealCut::kToData);
+  if (!sealed && sealed.error().code() == ErrorCode::kNoSpace) segment->sealed = true;
 }
 
 // Gives an unused segment back to the pool. Best effort: recovery removes empty segments.

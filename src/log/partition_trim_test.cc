@@ -296,6 +296,19 @@ TEST(PartitionRetention, WhatAFullDiskHadItDeleteIsNotMissing) {
   EXPECT_EQ(again.report().findings, std::vector<std::string>{});
 }
 
+TEST(PartitionRetention, SegmentsWhoseIndexDidNotFitGoToo) {
+  SimStorage storage;
+  LogMachine machine(storage);
+  machine.start();
+  machine.disk.inject({.op = SimOp::kWrite, .path_part = ".idx", .count = 1000, .errno_value = ENOSPC});
+  fill(machine, 0, 40);
+  EXPECT_TRUE(machine.scheduler.run(machine.partition().apply({.time = {}, .bytes = 1})));
+  EXPECT_GT(machine.marks().log_start, Offset{0});
+  const Offset start = machine.marks().log_start;
+  machine.expect_log(seeds_from(static_cast<std::uint64_t>(start.value), 40), kLarge, start);
+  EXPECT_FALSE(storage.exists(segment_path(1)));
+}
+
 TEST(PartitionTrim, AnUnreadableStartIsReportedAndNoOffsetIsGivenAwayTwice) {
   SimStorage storage;
   {

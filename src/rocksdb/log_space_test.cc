@@ -6,6 +6,7 @@
 #include <fstream>
 #include <thread>
 
+#include "disk/posix_ops.h"
 #include "rocksdb/testing/database.h"
 
 namespace penstock::rocksdb {
@@ -61,6 +62,22 @@ TEST_F(LogSpace, PutsThatAreFasterThanTheStepsWaitForThem) {
 TEST_F(LogSpace, ClosingGivesUpTheStepThatIsBeingTaken) {
   append_synced(kStepBytes / 2 + 1);
   expect_closed_exactly();
+}
+
+// The device tells one of two syncs that it lost what was written: if that is the step's, the log's
+// next one must not say that all is well.
+TEST_F(LogSpace, AStepWhoseSyncFailedFailsTheNextSyncOfTheLog) {
+  append_synced(kStepBytes / 2);
+  SystemFaults faults;
+  faults.inject({.call = SystemCall::kSync});
+  posix::install_faults(&faults);
+  append(1000);
+  db::IOStatus synced;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (synced.ok() && std::chrono::steady_clock::now() < deadline) synced = log_->Sync({}, nullptr);
+  posix::install_faults(nullptr);
+  EXPECT_TRUE(synced.IsIOError()) << synced.ToString();
+  EXPECT_EQ(faults.hit_count(), 1U);
 }
 
 }  // namespace

@@ -177,6 +177,9 @@ Result<void> LogWriter::sync() {
   const Back back(back_);
   if (auto taken = take_pending(back); !taken) return taken;
   if (auto synced = run_inline(file_.sync()); !synced) return fail_with(synced.error());
+  // A step's own sync may be the one that was told of a write of ours that the device lost.
+  end_step(back, Wait::kNo);
+  if (const auto& fence = file_.fence()) return fail_with(*fence);
   release_arena();
   learn_habit(file_.size_bytes() - synced_end_);
   synced_end_ = file_.size_bytes();

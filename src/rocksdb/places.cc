@@ -13,16 +13,12 @@ Result<Disk*> Places::disk_for(const std::string& path) {
   const std::lock_guard lock(mutex_);
   auto known = known_.find(directory);
   if (known == known_.end() || known->second.is_for_now) {
-    Result<ChosenMode> found = find_mode(directory);
-    // A full disk has no room to try anything: through the page cache, until the next file.
-    const bool is_full = !found && found.error().code() == ErrorCode::kNoSpace;
-    if (is_full && requested_ == RequestedIoMode::kAuto)
-      found = ChosenMode{.mode = IoMode::kBuffered, .reason = found.error().message()};
+    Result<Known> found = look_at(directory);
     if (!found) return Unexpected(found.error());
-    const bool is_told = is_full && known != known_.end() && known->second.is_told;
+    // Until it changes it is said once.
+    found->is_told = found->is_for_now && known != known_.end() && known->second.is_told;
     if (known_.size() >= kMaxDirectories) known_.clear();
-    Known anew{.chosen = std::move(*found), .is_told = is_told, .is_for_now = is_full};
-    known = known_.insert_or_assign(directory, std::move(anew)).first;
+    known = known_.insert_or_assign(directory, std::move(*found)).first;
   }
   const ChosenMode& chosen = known->second.chosen;
   // The LOG itself is where it is said.
@@ -39,14 +35,23 @@ void Places::tell_again(const std::string& directory) {
 }
 
 Result<ChosenMode> Places::find_mode(const std::string& directory) const {
+  Result<Known> found = look_at(directory);
+  if (!found) return Unexpected(found.error());
+  return std::move(found->chosen);
+}
+
+Result<Places::Known> Places::look_at(const std::string& directory) const {
   const Result<ProbeReport> report = probe(directory, {.look_only_if_denied = true});
-  if (!report) return Unexpected(report.error());
-  Result<ChosenMode> chosen = choose_io_mode(*report, requested_);
-  // Where nothing may be written nothing can be tried: then through the page cache, which always works.
-  const bool is_denied = !chosen && chosen.error().code() == ErrorCode::kPermission;
-  if (is_denied && requested_ == RequestedIoMode::kAuto)
-    return ChosenMode{.mode = IoMode::kBuffered, .reason = chosen.error().message()};
-  return chosen;
+  Result<ChosenMode> chosen = report ? choose_io_mode(*report, requested_) : Unexpected(report.error());
+  if (chosen) return Known{.chosen = std::move(*chosen)};
+  // Where nothing may be written, or a full disk has no room for it, nothing can be tried: then through
+  // the page cache, which always works. A full disk is looked at again for the next file.
+  const ErrorCode why = chosen.error().code();
+  const bool is_full = why == ErrorCode::kNoSpace;
+  const bool is_untried = is_full || (report && why == ErrorCode::kPermission);
+  if (!is_untried || requested_ != RequestedIoMode::kAuto) return Unexpected(chosen.error());
+  return Known{.chosen = {.mode = IoMode::kBuffered, .reason = chosen.error().message()},
+               .is_for_now = is_full};
 }
 
 }  // namespace penstock::rocksdb

@@ -50,12 +50,14 @@ class Places {
     void wake() override {}
   };
 
-  Disk& disk(IoMode mode) { return disks_[static_cast<std::size_t>(mode)]; }
   struct Known {
     ChosenMode chosen;
     bool is_told = false;
-    bool is_for_now = false;
+    bool is_for_now = false;  // a full disk's: it is found out again
   };
+
+  Disk& disk(IoMode mode) { return disks_[static_cast<std::size_t>(mode)]; }
+  Result<Known> look_at(const std::string& directory) const;
 
   RequestedIoMode requested_;
   Reports& reports_;

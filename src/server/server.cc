@@ -354,7 +354,7 @@ Result<void> Server::mark_clean() {
   const Result<void> marked = call_from_thread(first.scheduler(), mark).get();
   if (marked) return {};
   return Unexpected(
-      marked.error().context("everything is durable, and the next start scans it all the same"));
+      marked.error().context("everything is durable; only the note of a clean stop is missing"));
 }
 
 void Server::stop_threads() {
