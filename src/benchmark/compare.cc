@@ -108,13 +108,16 @@ std::vector<Comparison> compare_all(const Json& before, const Json& after,
 }
 
 Result<void> check_schema(const Json& results) {
-  if (!results.is_object() || results.value("schema", "") != kSchema) {
+  if (!results.is_object() || !results.contains("schema") || results["schema"] != kSchema) {
     return fail(ErrorCode::kInvalidArgument, "it was not written by `penstock bench --json`");
   }
-  const int version = results.value("version", 0);
-  if (version == kSchemaVersion) return {};
-  return fail(ErrorCode::kInvalidArgument,
-              "its schema has version {}, and this program reads version {}", version, kSchemaVersion);
+  if (!results.contains("version") || results["version"] != kSchemaVersion) {
+    return fail(ErrorCode::kInvalidArgument,
+                "its schema is not version {}, the one that this program reads", kSchemaVersion);
+  }
+  if (!results.contains("summaries") || !results["summaries"].is_array())
+    return fail(ErrorCode::kInvalidArgument, "it has no summaries: something has changed it");
+  return {};
 }
 
 }  // namespace

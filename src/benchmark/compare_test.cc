@@ -92,6 +92,14 @@ TEST(ReadResults, SaysWhatIsWrongWithAFile) {
   EXPECT_EQ(read_results(directory / "text").error().code(), ErrorCode::kInvalidArgument);
   std::ofstream(directory / "other") << R"({"schema": "something"})";
   EXPECT_EQ(read_results(directory / "other").error().code(), ErrorCode::kInvalidArgument);
+  std::ofstream(directory / "number") << R"({"schema": 5})";
+  EXPECT_EQ(read_results(directory / "number").error().code(), ErrorCode::kInvalidArgument);
+  auto empty = results_of({1, 2, 3});
+  empty.erase("summaries");
+  std::ofstream(directory / "empty") << empty.dump();
+  const auto refused = read_results(directory / "empty");
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().message().contains(directory / "empty")) << refused.error().message();
   std::ofstream(directory / "good") << results_of({1, 2, 3}).dump();
   EXPECT_TRUE(read_results(directory / "good").has_value());
 }

@@ -18,6 +18,7 @@
 #include "benchmark/report_files.h"
 #include "benchmark/stream_bench.h"
 #include "cli/bench_text.h"
+#include "cli/broker_options.h"
 #include "cli/exit_code.h"
 #include "cli/interrupt.h"
 #include "cli/name_value.h"
@@ -54,6 +55,8 @@ Result<void> OutputOptions::check() const {
     if (::access(folder.c_str(), W_OK) != 0)
       return Unexpected(Error::from_errno(errno, "write " + path));
   }
+  if (!hgrm.empty() && std::filesystem::exists(hgrm) && !std::filesystem::is_directory(hgrm))
+    return fail(ErrorCode::kInvalidArgument, "--hgrm {}: that is a file; name a directory", hgrm);
   return {};
 }
 
@@ -243,7 +246,8 @@ void add_disk(CLI::App& bench, Console& console, int& exit_code) {
                                          "size and depth, beside the raw device");
   disk.add_option("PATH", options->plan.directory, "A directory on the file system in question")
       ->type_name("")
-      ->required();
+      ->required()
+      ->check(CLI::ExistingDirectory.description(""));
   CLI::Option* const seconds = disk.add_option("--seconds", options->plan.seconds,
                                                "How long it takes altogether, 1 to 3600; default 120")
                                    ->type_name("N")
@@ -320,11 +324,13 @@ void add_target_options(CLI::App& stream, StreamOptions& options) {
       stream
           .add_option("--brokers", plan.brokers,
                       "A broker that runs already, of any make, instead of its own")
-          ->type_name("HOST:PORT");
+          ->type_name("HOST:PORT")
+          ->check(check_brokers);
   stream
       .add_option("--dir", plan.directory,
                   "Where its own brokers keep their data; default the current one")
-      ->type_name("DIR");
+      ->type_name("DIR")
+      ->check(CLI::ExistingDirectory.description(""));
   stream
       .add_option("--mode", options.modes,
                   "direct, uncached or buffered, again for more; default all that the file system "

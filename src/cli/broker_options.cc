@@ -17,13 +17,12 @@ Result<std::vector<server::Address>> parse_brokers(const std::string& text) {
   return brokers;
 }
 
-// For CLI11: an empty string when the text is right.
+}  // namespace
+
 std::string check_brokers(const std::string& text) {
   const auto brokers = parse_brokers(text);
   return brokers ? "" : brokers.error().message();
 }
-
-}  // namespace
 
 void BrokerOptions::add_brokers_to(CLI::App& command) {
   command.add_option("--brokers", brokers, "Brokers to ask; the first that answers is taken")

@@ -9,6 +9,9 @@
 
 namespace penstock::cli {
 
+// For CLI11: an empty string when `text` is HOST:PORT[,HOST:PORT...].
+std::string check_brokers(const std::string& text);
+
 struct BrokerOptions {
   std::string brokers = "127.0.0.1:9092";
   int timeout_seconds = 10;

@@ -54,12 +54,12 @@ void Console::write(std::string_view text) {
 void Console::complain(std::string_view text) {
   end_progress();
   if (std::fflush(out_) != 0 && errno == EPIPE) end_quietly();
-  fmt::print(err_, "penstock: {}\n", text);
+  write_error(fmt::format("penstock: {}\n", text));
 }
 
 void Console::note(std::string_view text) {
   end_progress();
-  if (err_is_terminal_) fmt::print(err_, "penstock: {}\n", text);
+  if (err_is_terminal_) write_error(fmt::format("penstock: {}\n", text));
 }
 
 Result<std::size_t> Console::write_some(std::string_view text, std::chrono::milliseconds patience) {
@@ -81,15 +81,13 @@ void Console::progress(std::string_view line) {
   if (!err_is_terminal_ || now < next_progress_) return;
   next_progress_ = now + kProgressInterval;
   progress_shown_ = true;
-  fmt::print(err_, "{}{}", kEraseLine, line.substr(0, columns() - 1));
-  std::fflush(err_);
+  write_error(fmt::format("{}{}", kEraseLine, line.substr(0, columns() - 1)));
 }
 
 void Console::end_progress() {
   if (!progress_shown_) return;
   progress_shown_ = false;
-  fmt::print(err_, "{}", kEraseLine);
-  std::fflush(err_);
+  write_error(kEraseLine);
 }
 
 std::size_t Console::columns() const {
@@ -100,8 +98,11 @@ std::size_t Console::columns() const {
 }
 
 bool Console::colours() const {
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread, and nobody sets the environment.
-  return out_is_terminal_ && std::getenv("NO_COLOR") == nullptr;
+  // NOLINTBEGIN(concurrency-mt-unsafe): one thread, and nobody sets the environment.
+  const char* const terminal = std::getenv("TERM");
+  const bool is_dumb = terminal != nullptr && std::string_view(terminal) == "dumb";
+  return out_is_terminal_ && !is_dumb && std::getenv("NO_COLOR") == nullptr;
+  // NOLINTEND(concurrency-mt-unsafe)
 }
 
 bool Console::flush() {
@@ -110,6 +111,11 @@ bool Console::flush() {
   if (errno == EPIPE) end_quietly();
   complain(Error::from_errno(errno, "write the output"));
   return false;
+}
+
+void Console::write_error(std::string_view text) {
+  (void)std::fwrite(text.data(), 1, text.size(), err_);
+  std::fflush(err_);
 }
 
 void Console::end_quietly() { ::_exit(kFailed); }

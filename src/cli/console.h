@@ -44,7 +44,7 @@ class Console {
   // How many characters fit on a line of `out`.
   std::size_t columns() const;
   bool writes_to_terminal() const { return out_is_terminal_; }
-  // Whether colours are welcome: `out` is a terminal, and NO_COLOR is not set.
+  // Whether colours are welcome: `out` is a terminal that is not dumb, and NO_COLOR is not set.
   bool colours() const;
 
   // Everything printed is with the system. False when it could not be taken (a full disk), which is
@@ -54,6 +54,8 @@ class Console {
  private:
   using SteadyClock = std::chrono::steady_clock;
 
+  // What cannot be said there cannot be said at all: the exit code has to do.
+  void write_error(std::string_view text);
   [[noreturn]] void end_quietly();
 
   std::FILE* out_;

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
+#include <memory>
 #include <string>
 
 #include "cli/testing/captured_program.h"
@@ -68,6 +70,15 @@ TEST_F(ConsoleToAPipe, WhatWasPrintedBeforeComesFirst) {
   console.print("one ");
   EXPECT_EQ(console.write_some("two", milliseconds(1000)), std::size_t{3});
   EXPECT_EQ(read(100), "one two");
+}
+
+TEST(Console, AComplaintThatNobodyCanTakeIsLostAndNotTheEnd) {
+  MemoryStream out;
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> full(std::fopen("/dev/full", "w"), std::fclose);
+  ASSERT_NE(full, nullptr);
+  Console console(out.get(), full.get());
+  console.complain("something");
+  EXPECT_TRUE(console.flush());
 }
 
 TEST(Console, NotesAreForTerminalsOnly) {

@@ -321,6 +321,7 @@ void add_range_options(CLI::App& command, ConsumeOptions& options) {
                   "and commits what "
                   "was written")
       ->type_name("NAME")
+      ->check([](const std::string& name) { return name.empty() ? "the group's name is empty" : ""; })
       ->excludes(partition);
 }
 

@@ -53,7 +53,7 @@ Meaning meaning_of(KafkaError error) {
           "take another group"};
     case KafkaError::kGroupMaxSizeReached:
       return {ErrorCode::kBusy, "the group has as many members as the broker allows"};
-    case KafkaError::kInvalidGroupId: return {ErrorCode::kInvalidArgument, "name a group with --group"};
+    case KafkaError::kInvalidGroupId: return {ErrorCode::kInvalidArgument, "it is no name of a group"};
     case KafkaError::kPolicyViolation:
       return {ErrorCode::kPermission, "the broker's administrator does not allow this"};
     case KafkaError::kTopicAuthorizationFailed:

@@ -41,9 +41,18 @@ std::string usage_of(const CLI::App& app) {
   return help.substr(start, help.find('\n', start) - start);
 }
 
+// CLI11 misses a command before it looks at the words that are none.
+std::string reason_of(const CLI::App& app, const CLI::ParseError& error) {
+  const std::vector<std::string> unknown = app.remaining(/*recurse=*/true);
+  const std::string_view reason = error.what();
+  if (unknown.empty() || !reason.contains("subcommand")) return std::string(reason);
+  return fmt::format("'{}' is no {}", unknown.front(),
+                     unknown.front().starts_with('-') ? "flag here" : "command");
+}
+
 int refuse(const CLI::App& app, const CLI::ParseError& error, Console& console) {
-  console.complain(
-      fmt::format("{}\n{}\nAdd --help to see flags and an example.", error.what(), usage_of(app)));
+  console.complain(fmt::format("{}\n{}\nAdd --help to see flags and an example.", reason_of(app, error),
+                               usage_of(app)));
   return kUsage;
 }
 

@@ -90,6 +90,11 @@ TEST(Program, WrongUsageIsExplainedOnStderrWithExitCode2) {
       {"consume", "orders", "--count", "-1"},
       {"consume", "orders", "--follow", "--exit-at-end"},
       {"consume", "orders", "--group", "g", "--partition", "1"},
+      {"consume", "orders", "--group", ""},
+      {"bench", "disk", "/no/such/directory"},
+      {"bench", "disk", "/etc/passwd"},
+      {"bench", "stream", "--brokers", "nowhere"},
+      {"bench", "stream", "--dir", "/no/such/directory"},
       {"topic", "purge"},
       {"topic", "config"},
       {"topic", "config", "orders", "--set", "retention.ms"},
@@ -110,6 +115,13 @@ TEST(Program, WrongUsageIsExplainedOnStderrWithExitCode2) {
     EXPECT_TRUE(captured.err.starts_with("penstock: ")) << captured.err;
     EXPECT_TRUE(contains(captured.err, "Usage: penstock")) << captured.err;
   }
+}
+
+TEST(Program, AWordThatIsNoCommandIsNamed) {
+  EXPECT_TRUE(contains(run_captured({"topics"}).err, "'topics' is no command"));
+  EXPECT_TRUE(contains(run_captured({"topic", "made"}).err, "'made' is no command"));
+  EXPECT_TRUE(contains(run_captured({"-v"}).err, "'-v' is no flag"));
+  EXPECT_TRUE(contains(run_captured({"topic"}).err, "subcommand is required"));
 }
 
 TEST(Program, ABrokerThatIsNotThereIsAnErrorAndNotWrongUsage) {

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <memory>
 
+#include "cli/console.h"
 #include "cli/exit_code.h"
 #include "cli/name_value.h"
 #include "server/config_keys.h"
@@ -39,7 +40,7 @@ void set_up_log(const std::string& level) {
 }
 
 int complain(const Error& error, int exit_code) {
-  fmt::print(stderr, "penstock: {}\n", error.message());
+  Console(stdout, stderr).complain(error);
   return exit_code;
 }
 

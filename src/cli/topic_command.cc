@@ -61,7 +61,8 @@ Result<void> create(const TopicOptions& options, Console& console) {
   KafkaClient::TopicSettings settings;
   for (const std::string& setting : options.settings) {
     const auto [name, value] = split_name_value(setting);
-    settings[std::string(name)] = value;
+    if (!settings.emplace(name, value).second)
+      return fail(ErrorCode::kInvalidArgument, "{} is set twice: name it once", name);
   }
   const auto partitions = client->create_topic(options.name, options.partitions, settings);
   if (!partitions) return Unexpected(partitions.error());
@@ -272,7 +273,7 @@ class TopicCommand {
   }
   TopicCommand& with_settings() {
     app_.add_option(
-            "--config", options_->settings,
+            "--config,--set", options_->settings,
             "A topic setting by Kafka's name, for example retention.ms=86400000; again for more")
         ->type_name("NAME=VALUE")
         ->check(check_name_value);

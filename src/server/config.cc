@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <utility>
@@ -66,6 +67,9 @@ void read_document(const std::string& path, const toml::table& document, Finding
 }
 
 Result<std::string> read_text(const std::string& path) {
+  std::error_code unknown;  // then opening it says what is wrong
+  if (std::filesystem::is_directory(path, unknown))
+    return fail(ErrorCode::kInvalidArgument, "{} is a directory; name a configuration file", path);
   std::ifstream file(path);
   if (!file)
     return Unexpected(Error::from_errno(errno, fmt::format("open the configuration file {}", path)));

@@ -89,6 +89,12 @@ TEST_F(ConfigTest, FlagBeatsEnvironmentBeatsFileBeatsDefault) {
   EXPECT_EQ(config->max_request_bytes, 100 * kMiB);
 }
 
+TEST_F(ConfigTest, ADirectoryIsNoConfigurationFile) {
+  const Result<Config> config = load({.file = directory_.path(), .environment = {}, .flags = {}});
+  ASSERT_FALSE(config);
+  EXPECT_TRUE(config.error().message().contains("is a directory")) << config.error().message();
+}
+
 TEST_F(ConfigTest, UnknownKeyIsRefusedWithItsPlaceAndTheNearestOne) {
   const std::string message = refusal_of_file("[server]\nshards = 1\nlisen = \"x:1\"\n");
   EXPECT_EQ(message, (directory_ / "penstock.toml") +

@@ -194,6 +194,18 @@ class TerminalTest(harness.ServerTestCase):
         _, err = self.penstock("consume", self.name, "--offset", "3", code=1)
         self.assertIn("no offset 3", err)
 
+    def test_streams_that_are_closed_or_full_change_nothing_but_what_is_said(self):
+        self.create()
+        words = f"produce {self.name} --brokers {self.server.address}"
+        program = harness.bin_dir() / "penstock"
+        for line, code in ((f"echo x | {program} {words} >&- 2>&-", 0),
+                           (f"{program} {words} <&-", 0),
+                           (f"{program} topic describe there-is-none --brokers {self.server.address} 2>/dev/full", 1),
+                           (f"{program} produce 2>&-", 2)):
+            done = subprocess.run(["sh", "-c", line], stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+            self.assertEqual(done.returncode, code, line)
+        self.assertEqual(self.consume(), ["x"])
+
     def test_empty_input_is_no_error(self):
         self.create()
         out, _ = self.penstock("produce", self.name)
