@@ -22,6 +22,7 @@
 #include "cli/exit_code.h"
 #include "cli/interrupt.h"
 #include "cli/name_value.h"
+#include "server/config.h"
 #include "server/version.h"
 
 namespace penstock::cli {
@@ -187,10 +188,14 @@ Result<void> complete_plan(StreamOptions& options) {
     plan.topic_settings.emplace_back(split_name_value(text));
   for (const std::string& text : options.client_settings)
     plan.shape.client_settings.emplace_back(split_name_value(text));
+  server::ConfigSources sources;
   for (const std::string& text : options.serve_settings) {
+    const auto [key, value] = split_name_value(text);
+    sources.flags.push_back({std::string(key), std::string(value), "--set " + text});
     plan.serve_flags.emplace_back("--set");
     plan.serve_flags.push_back(text);
   }
+  if (const auto checked = server::load(sources); !checked) return Unexpected(checked.error());
   if (options.quick) {
     plan.repeats = 1;
     plan.seconds = 3;

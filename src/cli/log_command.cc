@@ -183,7 +183,7 @@ void add_log_command(CLI::App& app, Console& console, int& exit_code) {
   dump.add_option("--limit", dump_options->dump.limit,
                   "At most so many entries, or with --records, records")
       ->type_name("N")
-      ->check(CLI::Range(std::uint64_t{1}, DumpOptions().limit).description(""));
+      ->check(CLI::PositiveNumber.description(""));
   dump.add_flag("--json", dump_options->json, "Print one JSON object per line");
   dump.footer("Example:\n  penstock log dump ./data/topics/orders/0 --records --limit 20");
 

@@ -107,6 +107,7 @@ TEST(Program, WrongUsageIsExplainedOnStderrWithExitCode2) {
       {"doctor"},
       {"log", "dump"},
       {"log", "dump", "/", "--limit", "0"},
+      {"log", "dump", "/", "--limit", "-1"},
       {"log", "verify", "/", "/"}};
   for (const std::vector<std::string>& words : lines) {
     const Captured captured = run_captured(words);
@@ -115,6 +116,12 @@ TEST(Program, WrongUsageIsExplainedOnStderrWithExitCode2) {
     EXPECT_TRUE(captured.err.starts_with("penstock: ")) << captured.err;
     EXPECT_TRUE(contains(captured.err, "Usage: penstock")) << captured.err;
   }
+}
+
+TEST(Program, ABrokersSettingThatThereIsNotIsRefusedBeforeAnythingIsMeasured) {
+  const Captured captured = run_captured({"bench", "stream", "--set", "server.no=1"});
+  EXPECT_EQ(captured.exit_code, kUsage);
+  EXPECT_TRUE(contains(captured.err, "unknown key 'server.no'")) << captured.err;
 }
 
 TEST(Program, AWordThatIsNoCommandIsNamed) {
