@@ -61,6 +61,14 @@ Result<void> OutputOptions::check() const {
   return {};
 }
 
+// Beside it another disk would be measured, and nobody would know.
+Result<void> check_directory(const std::string& path) {
+  std::error_code unknown;  // which is no better
+  if (std::filesystem::is_directory(path, unknown)) return {};
+  return fail(ErrorCode::kNotFound, "{} is no directory; name one on the file system in question",
+              path);
+}
+
 struct DiskOptions {
   benchmark::DiskPlan plan;
   bool quick = false;
@@ -137,7 +145,9 @@ int run_disk(DiskOptions& options, Console& console) {
   }
   options.plan.max_bytes = *space;
   if (options.quick) options.plan.seconds = kQuickSeconds;
-  if (const Result<void> checked = options.output.check(); !checked) {
+  Result<void> checked = check_directory(options.plan.directory);
+  if (checked) checked = options.output.check();
+  if (!checked) {
     console.complain(checked.error());
     return kFailed;
   }
@@ -201,6 +211,7 @@ Result<void> complete_plan(StreamOptions& options) {
     plan.seconds = 3;
     plan.warmup_seconds = 1;
   }
+  if (const Result<void> checked = check_directory(plan.directory); !checked) return checked;
   if (const Result<void> checked = options.output.check(); !checked) return checked;
   plan.measures_client = !options.skips_client;
   plan.program = benchmark::own_program();
@@ -251,8 +262,7 @@ void add_disk(CLI::App& bench, Console& console, int& exit_code) {
                                          "size and depth, beside the raw device");
   disk.add_option("PATH", options->plan.directory, "A directory on the file system in question")
       ->type_name("")
-      ->required()
-      ->check(CLI::ExistingDirectory.description(""));
+      ->required();
   CLI::Option* const seconds = disk.add_option("--seconds", options->plan.seconds,
                                                "How long it takes altogether, 1 to 3600; default 120")
                                    ->type_name("N")
@@ -334,8 +344,7 @@ void add_target_options(CLI::App& stream, StreamOptions& options) {
   stream
       .add_option("--dir", plan.directory,
                   "Where its own brokers keep their data; default the current one")
-      ->type_name("DIR")
-      ->check(CLI::ExistingDirectory.description(""));
+      ->type_name("DIR");
   stream
       .add_option("--mode", options.modes,
                   "direct, uncached or buffered, again for more; default all that the file system "

@@ -132,7 +132,13 @@ TEST(BenchCommand, NamesWhatIsWrongWithAFlag) {
   EXPECT_THAT(pressure.err, HasSubstr("leave out --brokers"));
   EXPECT_EQ(run_captured({"bench", "stream", "--mode", "fast"}).exit_code, kUsage);
   EXPECT_EQ(run_captured({"bench", "stream", "--message-size", "4"}).exit_code, kUsage);
-  EXPECT_EQ(run_captured({"bench", "disk", "/nowhere/at/all"}).exit_code, kFailed);
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"bench", "disk", "/nowhere"},
+                                                {"bench", "disk", "/etc/passwd"},
+                                                {"bench", "stream", "--dir", "/nowhere"}}) {
+    const Captured elsewhere = run_captured(words);
+    EXPECT_EQ(elsewhere.exit_code, kFailed);
+    EXPECT_THAT(elsewhere.err, HasSubstr(words.back() + " is no directory"));
+  }
   const auto usage = [](std::vector<std::string> words) {
     words.insert(words.begin(), {"bench", "stream"});
     const Captured captured = run_captured(words);
