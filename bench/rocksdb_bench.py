@@ -19,8 +19,8 @@ again), with none of its files in the page cache, and has to find every key that
 the same seed; who comes first changes with the round.
 
 Where a hypervisor stops both processors of a machine that are busy, its pauses are the p99.9 of every mode; db_bench on
-one of them (taskset -c 1 rocksdb_bench.py ...) shows the file systems'. What glibc's malloc does with a block cache that
-grows depends on the sizes that are allocated beside it; --allocator takes another one.
+one of them (taskset -c 1 rocksdb_bench.py ...) shows the file systems'. What glibc's malloc does with a block cache
+that grows depends on the sizes that are allocated beside it; --allocator takes another one.
 
 The p99 and p99.9 are db_bench's; those of MultiGet are of batches. The page cache is what the files in the database's
 directory hold of it after db_bench has ended, the info log (LOG) included, in the worst round; side files (*.penstock)
@@ -428,7 +428,7 @@ def parse_options():
     parser.add_argument("--rounds", type=int, help=f"default: {FULL.rounds}; with --quick {QUICK.rounds}")
     parser.add_argument("--memory-mib", type=int, help=f"default: {FULL.memory_mib}; with --quick {QUICK.memory_mib}")
     parser.add_argument("--allocator", type=Path, metavar="LIBRARY",
-                        help="a malloc that db_bench uses in all modes (libjemalloc.so.2); default: glibc's")
+                        help="a malloc that db_bench uses in all modes (libjemalloc.so.2, Debian's libjemalloc2); default: glibc's")
     parser.add_argument("--library", type=Path, default=REPOSITORY / "build/release/lib/libpenstock_rocksdb.so")
     options = parser.parse_args()
     if not options.library.exists():
@@ -458,6 +458,7 @@ def main():
     if not chosen:
         names = "; ".join(run.name for run in runs(sizes))
         raise SystemExit(f"no run's name holds {' or '.join(options.only)}: {names}")
+    machine.cached_pages(__file__)  # what cannot be counted is said before minutes are spent
     modes = [Mode(BUFFERED, [], has_page_cache=True), Mode(DIRECT, DIRECT_FLAGS),
              Mode(PENSTOCK, ["--fs_uri=penstock://"], preload=options.library.resolve())]
     lines = []

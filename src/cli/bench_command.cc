@@ -56,7 +56,9 @@ Result<void> OutputOptions::check() const {
     if (::access(folder.c_str(), W_OK) != 0)
       return Unexpected(Error::from_errno(errno, "write " + path));
   }
-  if (!hgrm.empty() && std::filesystem::exists(hgrm) && !std::filesystem::is_directory(hgrm))
+  std::error_code missing;  // then it is made
+  const std::filesystem::file_status there = std::filesystem::status(hgrm, missing);
+  if (std::filesystem::exists(there) && !std::filesystem::is_directory(there))
     return fail(ErrorCode::kInvalidArgument, "--hgrm {}: that is a file; name a directory", hgrm);
   return {};
 }

@@ -8,9 +8,9 @@
 namespace {
 
 // A descriptor that was closed by whoever started us would be given to the next file that is opened,
-// and what is meant for standard output would land there.
+// and what is meant for standard output would land there. Our own children inherit them.
 void hold_standard_descriptors() {
-  for (int fd = ::open("/dev/null", O_RDWR | O_CLOEXEC); fd >= 0; fd = ::dup(fd)) {
+  for (int fd = ::open("/dev/null", O_RDWR); fd >= 0; fd = ::dup(fd)) {
     if (fd <= STDERR_FILENO) continue;
     ::close(fd);
     return;

@@ -38,6 +38,17 @@ TEST_F(SmallFile, IsReadBackExactly) {
   EXPECT_FALSE(storage_.exists("/d/f.tmp"));
 }
 
+TEST_F(SmallFile, ThatDidNotFitLeavesTheOldOneAndNothingElse) {
+  SimMachine machine(storage_);
+  ASSERT_TRUE(replace(machine, bytes_of('o', 10)));
+  machine.disk.inject({.op = SimOp::kWrite, .path_part = "f.tmp", .errno_value = ENOSPC});
+  const auto refused = replace(machine, bytes_of('n', 10));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kNoSpace);
+  EXPECT_FALSE(storage_.exists("/d/f.tmp"));
+  EXPECT_EQ(*read(machine), bytes_of('o', 10));
+}
+
 TEST_F(SmallFile, ThatIsMissingIsNotFound) {
   SimMachine machine(storage_);
   const auto missing = read(machine);
